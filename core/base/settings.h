@@ -1,0 +1,35 @@
+/* One immutable, counted snapshot of the configuration; rows in settings.def. Any thread may read; counted without atomics only inside one
+ * thread: the server owns it for the life of the process, workers borrow it. Made by core/ops/config_load.c, which says where a value is wrong. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct listener_settings {
+	char *address;			 /* "0.0.0.0:443", "[::]:80" */
+	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
+};
+
+struct loopback_caller { /* --loopback-caller ACCOUNT=ROLE; NULL account: off */
+	char *account, *role;
+};
+
+#define SETTING_C_U32  uint32_t
+#define SETTING_C_BOOL bool
+#define SETTING_C_TEXT char *
+#define SETTING_C_PATH char *
+
+struct settings {
+#define SETTING(section, name, type, def, min, max, help) SETTING_C_##type section##_##name;
+#include "core/base/settings.def"
+#undef SETTING
+	struct listener_settings *listeners;
+	size_t listener_count;
+	char **stats_allow; /* addresses or prefixes ("10.0.0.0/8") that may read statistics */
+	size_t stats_allow_count;
+	struct loopback_caller loopback_caller;
+};
+
+/* Every default set, no listener. NULL when there is no memory. */
+struct settings *settings_new(void);
+void settings_free(struct settings *s);

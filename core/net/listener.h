@@ -1,0 +1,25 @@
+/* One listening socket of one loop, with SO_REUSEPORT: each worker has its own for the same address. */
+#pragma once
+#include "core/net/stream.h"
+
+struct listener {
+	uv_tcp_t tcp;
+	struct loop *loop;
+	struct tls_server *tls; /* borrowed; NULL: plain */
+	/* A connection waits: stream_accept(stream, (uv_stream_t *)&listener->tcp, listener->tls). */
+	void (*on_connection)(struct listener *l);
+	void (*on_closed)(struct listener *l);
+	void *context;
+	char name[64]; /* the address as bound, for logs */
+};
+
+/* address: "host:port", "[::]:443", ":8080", port 0 for any. Numeric hosts only. ERR_SETTINGS with words for an administrator. */
+struct err listener_parse(const char *address, struct sockaddr_storage *out);
+struct err listener_open(struct listener *l, struct loop *loop, const struct sockaddr *address, bool shared,
+			 int backlog);
+uint16_t listener_port(const struct listener *l);
+/* Stops taking connections; on_closed when the handle is gone. What waits in the queue is reset: stop accepting on the balancer first. */
+void listener_close(struct listener *l);
+/* "127.0.0.1" or "::1"; "?" when it is neither v4 nor v6. */
+const char *address_text(const struct sockaddr_storage *a, char out[static 64]);
+bool address_is_loopback(const struct sockaddr *a);

@@ -1,0 +1,66 @@
+/* TLS contexts and the SSL under a stream. With core/crypto the only files that see BoringSSL. One context per worker and direction: nothing is
+ * shared on the hot path. TLS 1.2 and 1.3 only; X25519, P-256; suites that Windows Server 2012 and later can use. */
+#pragma once
+#include "core/base/err.h"
+#include "core/base/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_server;
+struct tls_client;
+struct tls_conn; /* an SSL */
+struct loop;
+struct stream;
+
+struct tls_ticket_keys { /* shared by all workers of a process, so that a caller may resume with any of them */
+	uint8_t bytes[48];
+};
+void tls_ticket_keys_make(struct tls_ticket_keys *keys);
+
+struct tls_server_options {
+	const char *certificate[2],
+		*key[2]; /* PEM files; the second pair may be NULL. An RSA and an ECDSA pair serve old and new callers */
+	const struct tls_ticket_keys *tickets; /* NULL: no resumption */
+	const char *client_ca; /* PEM file: a client certificate that leads there is required; NULL: none asked for */
+};
+/* On failure err.what (per thread, until the next call) names the file and the reason. */
+struct err tls_server_new(const struct tls_server_options *o, struct tls_server **out);
+void tls_server_free(struct tls_server *t);
+/* Whether the certificate covers this DNS name; the chain file's warnings, or NULL: "no intermediate certificate in FILE", "expired on ...". */
+bool tls_server_covers(const struct tls_server *t, struct slice host);
+const char *tls_server_warning(const struct tls_server *t);
+
+struct tls_client_options {
+	const char *ca_file; /* NULL: the system's bundle */
+	const char *host;    /* sent as SNI and verified; a name or an address */
+	bool resume;
+	bool insecure_no_verify; /* load tool only */
+};
+struct err tls_client_new(const struct tls_client_options *o, struct tls_client **out);
+void tls_client_free(struct tls_client *t);
+
+struct tls_counts {
+	uint64_t handshakes, resumed, failed;
+};
+const struct tls_counts *tls_server_counts(const struct tls_server *t);
+const struct tls_counts *tls_client_counts(const struct tls_client *t);
+
+/* ---- for stream.c only ---- */
+struct err tls_conn_accept(struct tls_server *t, struct loop *l, struct tls_conn **out);
+struct err tls_conn_connect(struct tls_client *t, struct loop *l, struct tls_conn **out);
+void tls_conn_free(struct tls_conn *c);
+/* Makes one BIO for the loop; it moves the bytes of loop->turn. */
+struct err tls_loop_init(struct loop *l);
+void tls_loop_done(struct loop *l);
+/* Feeds loop->input. 1: handshake finished (now or before), 0: more needed, <0 failed; err in *why. */
+int tls_conn_handshake(struct tls_conn *c, struct err *why);
+/* Bytes of plaintext into out; 0: input used up; -1: orderly end (close_notify); -2: failed, err in *why. */
+long tls_conn_read(struct tls_conn *c, char *out, size_t cap, struct err *why);
+/* Encrypts all n bytes into loop->out through the BIO. false: broken. */
+bool tls_conn_write(struct tls_conn *c, const char *bytes, size_t n);
+void tls_conn_end(struct tls_conn *c);
+bool tls_conn_has_pending(struct tls_conn *c);
+/* The bytes that encryption adds to n at most. */
+size_t tls_overhead(size_t n);
