@@ -1,7 +1,7 @@
 /* CHECK is for our own mistakes only, in every build; input is answered with an error, never checked with this. */
 #pragma once
 
-[[noreturn]] void check_failed(const char *expression, const char *file, int line);
+_Noreturn void check_failed(const char *expression, const char *file, int line);
 
 #define CHECK(expression)                                              \
 	do {                                                           \
