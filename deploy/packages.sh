@@ -1,0 +1,57 @@
+# Debian packages, by what needs them; read by tests/check and deploy/quickstart. Packages are installed only when one is missing.
+# shellcheck shell=bash
+
+. /etc/os-release
+case "${VERSION_ID:-12}" in
+12) packages_llhttp=node-llhttp ;;
+*) packages_llhttp=libllhttp-dev ;;
+esac
+
+packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libc-ares-dev libexpat1-dev libyaml-dev
+	libjansson-dev liblmdb-dev android-libboringssl-dev $packages_llhttp"
+packages_try="$packages_build openssl python3 curl"
+packages_test="$packages_try git ccache clang clang-format clang-tidy llvm libcmocka-dev python3-pytest python3-pytest-timeout
+	python3-pytest-xdist python3-yaml prometheus procps libclang-rt-dev"
+
+# packages_missing NAME...: those that are not installed, one a line.
+packages_missing() {
+	local name
+	for name in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
+	done
+}
+
+# packages_install NAME...: installs what is missing, asks nothing. As root; otherwise says what root should run.
+packages_install() {
+	local missing
+	mapfile -t missing < <(packages_missing "$@")
+	[ "${#missing[@]}" -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		printf 'These Debian packages are missing. Install them, then run this again:\n\n' >&2
+		printf '    sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}" >&2
+		return 1
+	fi
+	# Some packages (prometheus, nginx) bring services and nothing here wants them running. A policy that was there before stays.
+	local policy='' status=0
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		policy=/usr/sbin/policy-rc.d
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	printf 'installing: %s\n' "${missing[*]}"
+	packages_apt update && packages_apt install -y --no-install-recommends "${missing[@]}" || status=1
+	[ -z "$policy" ] || rm -f "$policy"
+	return $status
+}
+
+packages_apt() {
+	local log
+	log=$(mktemp)
+	if ! DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" >"$log" 2>&1; then
+		printf 'apt-get %s failed:\n' "$1" >&2
+		tail -n 20 "$log" >&2
+		rm -f "$log"
+		return 1
+	fi
+	rm -f "$log"
+}
