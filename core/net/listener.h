@@ -16,7 +16,7 @@ struct listener {
 /* address: "host:port", "[::]:443", ":8080", port 0 for any. Numeric hosts only. ERR_SETTINGS with words for an administrator. */
 struct err listener_parse(const char *address, struct sockaddr_storage *out);
 struct err listener_open(struct listener *l, struct loop *loop, const struct sockaddr *address, bool shared,
-			 int backlog);
+                         int backlog);
 uint16_t listener_port(const struct listener *l);
 /* Stops taking connections; on_closed when the handle is gone. What waits in the queue is reset: stop accepting on the balancer first. */
 void listener_close(struct listener *l);

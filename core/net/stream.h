@@ -17,12 +17,12 @@ struct stream_events {
 	void (*on_ready)(struct stream *s);
 	/* Valid until it returns. May be written over, also LOOP_HEADROOM bytes before and LOOP_TAILROOM behind. */
 	void (*on_bytes)(struct stream *s, char *bytes, size_t n);
-	/* The kernel did not take all: stop producing. Called at the end of the turn. */
+	/* The kernel did not take all: pause the producer, and do nothing else here: it may come from inside stream_write(). */
 	void (*on_blocked)(struct stream *s);
 	/* All that waited is with the kernel. */
 	void (*on_drained)(struct stream *s);
-	/* No more will come: ERR_CLOSED (orderly end), ERR_TRUNCATED (TLS cut without close_notify), ERR_NETWORK, ERR_TLS; while connecting
-	 * ERR_UPSTREAM_CONNECT or ERR_UPSTREAM_TLS. Reading has stopped; writing may still work after ERR_CLOSED. The owner closes. */
+	/* No more will come: ERR_CLOSED (orderly end), ERR_TRUNCATED (TLS cut without close_notify), ERR_NETWORK (also: could not connect),
+	 * ERR_TLS. Reading has stopped; writing may still work after ERR_CLOSED. The owner closes. */
 	void (*on_gone)(struct stream *s, struct err why);
 	void (*on_closed)(struct stream *s);
 };
@@ -33,16 +33,18 @@ struct stream {
 	uv_tcp_t tcp;
 	const struct stream_events *events;
 	struct loop *loop;
-	struct tls_conn *tls;	/* the SSL; NULL when plain */
-	uint32_t waiting_bytes; /* in uv_write, not yet taken by the kernel */
-	uint16_t note;		/* 1 + index in loop.notes, 0: none in this turn */
-	uint8_t state;
-	bool paused : 1, reading : 1, ended : 1, blocked_told : 1, gone : 1;
+	struct tls_conn *tls; /* the SSL; NULL when plain */
+	size_t waiting_bytes; /* in uv_write, not yet taken by the kernel */
+	int fd;
+	uint16_t note; /* 1 + index in loop.notes, 0: nothing gathered in this turn */
+	uint8_t state; /* enum stream_state */
+	bool paused : 1, ended : 1, blocked_told : 1, gone : 1;
 };
 
 /* Embedded in its owner; nothing is open yet. */
 void stream_init(struct stream *s, struct loop *l, const struct stream_events *events);
-/* Takes the connection that waits at a listening handle. tls: the TLS to speak, or NULL. The handshake runs by itself. */
+/* Takes the connection that waits at a listening handle. tls: the TLS to speak, or NULL. The handshake runs by itself.
+ * After an error, here and in stream_connect(): stream_close(), which may call on_closed at once. */
 struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_server *tls);
 /* Begins to connect; then on_ready or on_gone. tls NULL: plain. session key: one host name at one tls_client. */
 struct err stream_connect(struct stream *s, const struct sockaddr *address, struct tls_client *tls);
@@ -51,8 +53,6 @@ void stream_close(struct stream *s);
 /* Bytes are taken (copied or encrypted) before it returns; nothing is sent until the turn ends, unless they are many. Never fails:
  * a broken connection shows as on_gone. On a stream that is not open they are dropped. */
 void stream_write(struct stream *s, const char *bytes, size_t n);
-/* As stream_write for two pieces that should travel in one record. */
-void stream_write2(struct stream *s, struct slice a, struct slice b);
 /* Ends our direction after what was written: TLS close_notify and FIN. Reading goes on. */
 void stream_end(struct stream *s);
 /* Sends what the turn has gathered for all streams of the loop now. */
@@ -74,3 +74,6 @@ static inline bool stream_is_blocked(const struct stream *s)
 }
 /* Peer's address; false when the connection is gone. One system call. */
 bool stream_peer(const struct stream *s, struct sockaddr_storage *out);
+
+/* For tls.c: encrypted bytes on their way out. */
+void stream_tls_output(struct stream *s, const char *bytes, size_t n);

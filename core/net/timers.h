@@ -19,7 +19,7 @@ struct deadline_queue {
 };
 
 void deadline_queue_open(struct loop *l, struct deadline_queue *q, uint32_t limit_ms,
-			 void (*expired)(struct deadline *, struct deadline_queue *), void *context);
+                         void (*expired)(struct deadline *, struct deadline_queue *), void *context);
 void deadline_queue_close(struct deadline_queue *q);
 
 static inline void deadline_init(struct deadline *d)

@@ -21,7 +21,7 @@ void tls_ticket_keys_make(struct tls_ticket_keys *keys);
 
 struct tls_server_options {
 	const char *certificate[2],
-		*key[2]; /* PEM files; the second pair may be NULL. An RSA and an ECDSA pair serve old and new callers */
+	        *key[2]; /* PEM files; the second pair may be NULL. An RSA and an ECDSA pair serve old and new callers */
 	const struct tls_ticket_keys *tickets; /* NULL: no resumption */
 	const char *client_ca; /* PEM file: a client certificate that leads there is required; NULL: none asked for */
 };
@@ -46,6 +46,9 @@ struct tls_counts {
 };
 const struct tls_counts *tls_server_counts(const struct tls_server *t);
 const struct tls_counts *tls_client_counts(const struct tls_client *t);
+/* Lowest and highest protocol version, 0x0301 to 0x0304, for tests and the simulator; the default is 1.2 to 1.3. */
+void tls_server_versions(struct tls_server *t, uint16_t lowest, uint16_t highest);
+void tls_client_versions(struct tls_client *t, uint16_t lowest, uint16_t highest);
 
 /* ---- for stream.c only ---- */
 struct err tls_conn_accept(struct tls_server *t, struct loop *l, struct tls_conn **out);
@@ -54,7 +57,7 @@ void tls_conn_free(struct tls_conn *c);
 /* Makes one BIO for the loop; it moves the bytes of loop->turn. */
 struct err tls_loop_init(struct loop *l);
 void tls_loop_done(struct loop *l);
-/* Feeds loop->input. 1: handshake finished (now or before), 0: more needed, <0 failed; err in *why. */
+/* Feeds loop->input. 1: handshake finished, 0: more needed, -1: failed, reason in *why. */
 int tls_conn_handshake(struct tls_conn *c, struct err *why);
 /* Bytes of plaintext into out; 0: input used up; -1: orderly end (close_notify); -2: failed, err in *why. */
 long tls_conn_read(struct tls_conn *c, char *out, size_t cap, struct err *why);
@@ -62,5 +65,3 @@ long tls_conn_read(struct tls_conn *c, char *out, size_t cap, struct err *why);
 bool tls_conn_write(struct tls_conn *c, const char *bytes, size_t n);
 void tls_conn_end(struct tls_conn *c);
 bool tls_conn_has_pending(struct tls_conn *c);
-/* The bytes that encryption adds to n at most. */
-size_t tls_overhead(size_t n);
