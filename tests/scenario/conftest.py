@@ -1,0 +1,73 @@
+"""Fixtures of the scenarios: certificates once a session; clouds and nodes per test, each ended and examined at the test's end."""
+
+import shutil
+
+import pytest
+
+from support.certs import Certs
+from support.node import Node, program
+from support.upstream import Upstream
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    return Certs(tmp_path_factory.mktemp("certs"))
+
+
+@pytest.fixture
+def cloud(certs):
+    """Makes clouds of raw bytes (support/upstream.py): cloud(script, ...). Their complaints fail the test."""
+    made = []
+
+    def make(*arguments, **how):
+        made.append(Upstream(certs, *arguments, **how))
+        return made[-1]
+    yield make
+    for one in made:
+        one.stop()
+    for one in made:
+        assert not one.problems, f"the cloud's script failed: {one.problems}"
+
+
+@pytest.fixture
+def node(certs, tmp_path):
+    """Makes nodes: node(upstream, settings={...}, listeners=[...]). upstream: anything with .url, or the URL."""
+    made = []
+
+    def make(upstream, start=True, **how):
+        url = upstream if isinstance(upstream, str) else upstream.url
+        made.append(Node(tmp_path / f"node{len(made)}", certs, url, **how))
+        return made[-1].start() if start else made[-1]
+    yield make
+    problems = []
+    for one in made:
+        try:
+            one.finish()
+        except AssertionError as problem:
+            problems.append(str(problem))
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def promtool():
+    path = shutil.which("promtool")
+    assert path, "promtool is missing (Debian package prometheus)"
+    return path
+
+
+@pytest.fixture
+def connectord():
+    return program("rms-connectord")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what its nodes said."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for number in range(4):
+            said = item.funcargs.get("tmp_path", None)
+            said = said and said / f"node{number}" / "stderr.txt"
+            if said and said.exists():
+                report.sections.append((f"node {number} stderr", said.read_text(errors="replace")[-4000:]))
