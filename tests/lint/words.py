@@ -15,7 +15,6 @@ RULES = [  # pattern, what is wrong
     (re.compile(r"[ \t]+$"), "spaces at the end of the line"),
     (re.compile(r"^(<<<<<<<|>>>>>>>) "), "a merge conflict"),
 ]
-TABS = re.compile(r"^ {8}")
 
 
 def main():
@@ -34,9 +33,6 @@ def main():
                 if pattern.search(line):
                     print(f"{path}:{number}: {wrong}: {line.strip()[:100]}")
                     status = 1
-            if path.endswith((".c", ".h")) and TABS.match(line):
-                print(f"{path}:{number}: indented by spaces; tabs here")
-                status = 1
     return status
 
 

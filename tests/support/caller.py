@@ -10,6 +10,11 @@ STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([\x20-\x7e]*)\Z")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\t\x80-\xff]*?)[ \t]*\Z")
 
 
+def is_cut(problem):
+    """The connection ended without TLS saying so; two Pythons call it by two names."""
+    return isinstance(problem, ssl.SSLEOFError) or "UNEXPECTED_EOF" in str(problem)
+
+
 class Gone(AssertionError):
     """The connection ended where an answer, or the rest of one, was expected."""
 
@@ -109,7 +114,9 @@ class RawCaller:
         except ConnectionError:
             self.ended = "rst"
             return False
-        except ssl.SSLEOFError:
+        except ssl.SSLError as problem:
+            if not is_cut(problem):
+                raise
             self.ended = "cut"
             return False
         if not got:

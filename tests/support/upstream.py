@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 
 from support import soap
+from support.caller import is_cut
 
 
 @dataclass
@@ -129,12 +130,8 @@ class Connection:
             got = self.sock.recv(262144)
         except (TimeoutError, socket.timeout, ssl.SSLWantReadError):
             return None
-        except ssl.SSLEOFError:
-            got, how = b"", "cut"
-        except ConnectionError:
-            got, how = b"", "rst"
-        except (ssl.SSLError, OSError):
-            got, how = b"", "rst"
+        except (ssl.SSLError, OSError) as problem:
+            got, how = b"", "cut" if is_cut(problem) else "rst"
         else:
             how = "eof"
         finally:
