@@ -10,7 +10,7 @@ _Noreturn void check_failed(const char *expression, const char *file, int line);
 	} while (0)
 
 #define container_of(pointer, type, member)   ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-#define ARRAY_COUNT(array)		      (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_COUNT(array)                    (sizeof(array) / sizeof((array)[0]))
 /* Runs fn(&variable) at the end of the scope. */
-#define CLEANUP(fn)			      __attribute__((cleanup(fn)))
+#define CLEANUP(fn)                           __attribute__((cleanup(fn)))
 #define PRINTF_LIKE(format_index, args_index) __attribute__((format(printf, format_index, args_index)))

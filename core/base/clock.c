@@ -35,6 +35,6 @@ void clock_format(usec_t wall, char out[static 25])
 	gmtime_r(&seconds, &t);
 	/* Bounded by hand: the compiler cannot know that a year has four digits. */
 	snprintf(out, 25, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(t.tm_year + 1900) % 10000u,
-		 (unsigned)(t.tm_mon + 1) % 100u, (unsigned)t.tm_mday % 100u, (unsigned)t.tm_hour % 100u,
-		 (unsigned)t.tm_min % 100u, (unsigned)t.tm_sec % 100u, (unsigned)(wall / 1000 % 1000));
+	         (unsigned)(t.tm_mon + 1) % 100u, (unsigned)t.tm_mday % 100u, (unsigned)t.tm_hour % 100u,
+	         (unsigned)t.tm_min % 100u, (unsigned)t.tm_sec % 100u, (unsigned)(wall / 1000 % 1000));
 }

@@ -28,7 +28,7 @@ struct err_row {
 
 const struct err_row *err_row(enum err_code code);
 
-#define OK		  ((struct err){0})
+#define OK                ((struct err){0})
 #define ERR_OF(name, ...) ((struct err){.code = ERR_##name __VA_OPT__(, ) __VA_ARGS__})
 #define TRY(expression)                         \
 	do {                                    \

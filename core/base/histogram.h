@@ -89,7 +89,7 @@ uint64_t histogram_count_to(const struct histogram *h, usec_t limit);
 
 /* for (struct histogram_bucket b = {0}; histogram_next(h, &b);) sees every bucket that is not empty, in order. */
 struct histogram_bucket {
-	unsigned next;	   /* the iterator's own */
+	unsigned next;     /* the iterator's own */
 	usec_t low, width; /* low <= values < low + width */
 	uint64_t count, so_far;
 };

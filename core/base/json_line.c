@@ -1,14 +1,15 @@
 #include "core/base/json_line.h"
 #include "core/base/check.h"
+#include "core/base/utf8.h"
 
 /* Behind end there is always room for the tail: ,"cut":true}\n */
-#define TAIL	   ",\"cut\":true}\n"
+#define TAIL       ",\"cut\":true}\n"
 #define CUT_MARKER "..."
 
 /* What a byte needs: 0 itself, 1 a short escape, 2 \u00XX, 3 part of a longer UTF-8 sequence. */
 static const uint8_t need[256] = {
-	[0 ... 8] = 2,	 ['\t'] = 1, ['\n'] = 1, [11 ... 12] = 2, ['\r'] = 1,
-	[14 ... 31] = 2, ['"'] = 1,  ['\\'] = 1, [0x7f] = 2,	  [0x80 ... 0xff] = 3,
+        [0 ... 8] = 2,   ['\t'] = 1, ['\n'] = 1, [11 ... 12] = 2, ['\r'] = 1,
+        [14 ... 31] = 2, ['"'] = 1,  ['\\'] = 1, [0x7f] = 2,      [0x80 ... 0xff] = 3,
 };
 
 void json_line_begin(struct json_line *j, char *buf, size_t cap)
@@ -59,8 +60,8 @@ void json_line_put_raw(struct json_line *j, struct slice key, struct slice value
 static char *digits(char *end, uint64_t value)
 {
 	static const char pairs[] =
-		"0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-		"5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+	        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+	        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 	while (value >= 100) {
 		end -= 2;
 		memcpy(end, pairs + value % 100 * 2, 2);
@@ -93,22 +94,6 @@ void json_line_put_ms(struct json_line *j, struct slice key, usec_t value)
 	json_line_put_raw(j, key, slice_of(at, (size_t)(end - at)));
 }
 
-/* Length of the well-formed UTF-8 sequence at s, 0 when there is none (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
-	unsigned char c = s[0];
-	size_t len = c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f) || (c == 0xf0 && s[1] < 0x90) ||
-	    (c == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static size_t put_hex(char *out, unsigned code)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -133,15 +118,16 @@ static size_t escape(const unsigned char *s, size_t n, char out[static 6], size_
 	default:
 		break;
 	}
-	size_t len = utf8_sequence(s, n);
+	uint32_t code;
+	size_t len = utf8_sequence(s, n, &code);
 	if (len == 0) {
 		memcpy(out, "\\ufffd", 6);
 		return 6;
 	}
 	*used = len;
 	/* U+0080 to U+009F are control characters for a terminal that shows the file. */
-	if (c == 0xc2 && s[1] < 0xa0)
-		return put_hex(out, s[1]);
+	if (code < 0xa0)
+		return put_hex(out, code);
 	memcpy(out, s, len);
 	return len;
 }

@@ -62,7 +62,7 @@ static void to_stderr(usec_t wall, const struct event_row *row, const char *text
 	if (getenv("JOURNAL_STREAM"))
 		snprintf(prefix, sizeof(prefix), "<%d>", (int)row->level);
 	int n = snprintf(line, sizeof(line) - 1, "%s%s %s %u %s", prefix, time, event_level_name(row->level),
-			 row->number, text);
+	                 row->number, text);
 	size_t len = n < 0 ? 0 : (size_t)n < sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
 	line[len] = '\n';
 	(void)!write_line(STDERR_FILENO, line, len + 1);
@@ -112,7 +112,7 @@ static void emit(enum event_id id, const char *text)
 		char why[TEXT_BYTES];
 		the_log.file_failed = true;
 		snprintf(why, sizeof(why), "%s: %s: %s", rows[EVENT_EVENTS_FILE_FAILED].text, the_log.path,
-			 strerror(errno));
+		         strerror(errno));
 		to_stderr(wall, &rows[EVENT_EVENTS_FILE_FAILED], why);
 		remember(wall, EVENT_EVENTS_FILE_FAILED, why);
 	}
@@ -124,7 +124,7 @@ static void tell_left_out(enum event_id id)
 	struct event_rate *rate = &the_log.rates[id];
 	char text[TEXT_BYTES];
 	snprintf(text, sizeof(text), "%s: and %llu more in the last minute", rows[id].text,
-		 (unsigned long long)rate->left_out);
+	         (unsigned long long)rate->left_out);
 	rate->left_out = 0;
 	emit(id, text);
 }

@@ -175,11 +175,11 @@ int64_t metric_sum(struct metric_block *const *blocks, size_t count, enum metric
 }
 
 void metric_sum_timer(struct metric_block *const *blocks, size_t count, enum metric_id id, unsigned a, unsigned b,
-		      struct histogram *into)
+                      struct histogram *into)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct histogram *timer =
-			__atomic_load_n(&metric_cell(blocks[i], id, a, b)->timer, __ATOMIC_ACQUIRE);
+		        __atomic_load_n(&metric_cell(blocks[i], id, a, b)->timer, __ATOMIC_ACQUIRE);
 		if (timer)
 			histogram_merge(into, timer);
 	}

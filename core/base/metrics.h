@@ -34,7 +34,7 @@ void metric_labels(enum metric_label label, const char *const *names, unsigned c
 
 const struct metric_row *metric_row(enum metric_id id);
 const char *metric_label_name(enum metric_label label); /* "operation" */
-unsigned metric_label_count(enum metric_label label);	/* 1 for NONE */
+unsigned metric_label_count(enum metric_label label);   /* 1 for NONE */
 const char *metric_label_value(enum metric_label label, unsigned index);
 
 /* ---- writing: the block's thread ---- */
@@ -91,4 +91,4 @@ static inline void metric_time(struct metric_block *block, enum metric_id id, un
 int64_t metric_sum(struct metric_block *const *blocks, size_t count, enum metric_id id, unsigned a, unsigned b);
 /* Adds what the blocks have into *into. */
 void metric_sum_timer(struct metric_block *const *blocks, size_t count, enum metric_id id, unsigned a, unsigned b,
-		      struct histogram *into);
+                      struct histogram *into);

@@ -83,7 +83,7 @@ static void take_back(struct request_log *log, size_t bytes)
 {
 	struct stat s;
 	log->torn = bytes && !(fstat(log->fd, &s) == 0 && S_ISREG(s.st_mode) && s.st_size >= (off_t)bytes &&
-			       ftruncate(log->fd, s.st_size - (off_t)bytes) == 0);
+	                       ftruncate(log->fd, s.st_size - (off_t)bytes) == 0);
 }
 
 static void failed(struct request_log *log, uint64_t lines, int error)
@@ -98,7 +98,7 @@ static void failed(struct request_log *log, uint64_t lines, int error)
 static void recovered(struct request_log *log)
 {
 	event_log(EVENT_REQUEST_LOG_RECOVERED, "%s: %llu lines were lost", log->path,
-		  (unsigned long long)log->lost_in_outage);
+	          (unsigned long long)log->lost_in_outage);
 	log->failing = false;
 	log->lost_in_outage = 0;
 }

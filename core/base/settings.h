@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct listener_settings {
-	char *address;			 /* "0.0.0.0:443", "[::]:80" */
+	char *address;                   /* "0.0.0.0:443", "[::]:80" */
 	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
 };
 
@@ -29,6 +29,31 @@ struct settings {
 	size_t stats_allow_count;
 	struct loopback_caller loopback_caller;
 };
+
+/* The rows as a table, for whoever reads, writes or explains settings by name. */
+enum setting_type { SETTING_U32, SETTING_BOOL, SETTING_TEXT, SETTING_PATH };
+
+enum setting_id {
+#define SETTING(section, name, type, def, min, max, help) SETTING_##section##_##name,
+#include "core/base/settings.def"
+#undef SETTING
+	SETTING_COUNT
+};
+
+struct setting_row {
+	const char *section, *name;
+	enum setting_type type;
+	uint32_t number;  /* default of U32 and BOOL */
+	const char *text; /* default of TEXT and PATH */
+	uint32_t min, max;
+	const char *help;
+	size_t offset; /* in struct settings */
+};
+extern const struct setting_row setting_rows[SETTING_COUNT];
+
+/* Replaces a TEXT or PATH. false: no memory, the old value stays. */
+bool settings_set_text(struct settings *s, enum setting_id id, const char *text, size_t len);
+const char *settings_get_text(const struct settings *s, enum setting_id id);
 
 /* Every default set, no listener. NULL when there is no memory. */
 struct settings *settings_new(void);

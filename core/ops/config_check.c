@@ -1,0 +1,315 @@
+#include "core/ops/config_check.h"
+#include "core/net/listener.h"
+#include "core/ops/address_list.h"
+#include "proto/uri.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct config_place top = {1, 1};
+
+static struct config_place first_of(struct config_place a, struct config_place b)
+{
+	return a.line ? a : b.line ? b : top;
+}
+
+static struct config_place row_place(const struct config_places *at, enum setting_id id)
+{
+	return first_of(at->row[id], top);
+}
+
+/* ---- listeners ---- */
+
+static uint16_t port_of(const struct sockaddr_storage *a)
+{
+	return ntohs(a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
+	                                      : ((const struct sockaddr_in *)a)->sin_port);
+}
+
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	char x[64], y[64];
+	return a->ss_family == b->ss_family && port_of(a) == port_of(b) && port_of(a) != 0 &&
+	       strcmp(address_text(a, x), address_text(b, y)) == 0;
+}
+
+/* false: told. */
+static bool check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
+                          struct sockaddr_storage *out)
+{
+	struct err e = listener_parse(address, out);
+	if (e.code) {
+		config_problem(p, at, "%s is not right: %s", name, err_text(e));
+		return false;
+	}
+#ifndef RMS_TEST_SWITCHES
+	if (port_of(out) == 0) {
+		config_problem(p, at, "%s has port 0: give it a number from 1 to 65535", name);
+		return false;
+	}
+#endif
+	return true;
+}
+
+static void check_listeners(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	struct sockaddr_storage addresses[CONFIG_LISTENERS_MAX + 1];
+	if (s->listener_count == 0)
+		config_problem(
+		        p, first_of(at->listeners, top),
+		        "there is no listener, so no server could connect: write listeners: and below it, indented, "
+		        "- address: 0.0.0.0:443");
+	for (size_t i = 0; i < s->listener_count; i++) {
+		struct config_place place = first_of(at->listener[i], top);
+		char name[40];
+		addresses[i] = (struct sockaddr_storage){0};
+		snprintf(name, sizeof(name), "listeners[%zu].address", i);
+		if (!s->listeners[i].address)
+			config_problem(p, place, "%s is missing: write - address: HOST:PORT", name);
+		else if (check_address(s->listeners[i].address, name, place, p, &addresses[i]))
+			for (size_t j = 0; j < i; j++)
+				if (same_address(&addresses[i], &addresses[j]))
+					config_problem(p, place, "%s is the address of the listener on line %u, too",
+					               name, at->listener[j].line);
+	}
+	struct sockaddr_storage stats;
+	if (!*s->stats_address || listener_parse(s->stats_address, &stats).code)
+		return;
+	for (size_t i = 0; i < s->listener_count; i++)
+		if (same_address(&stats, &addresses[i]))
+			config_problem(
+			        p, first_of(at->row[SETTING_stats_address], at->listener[i]),
+			        "stats.address is the address of the listener on line %u, too: give one another port",
+			        at->listener[i].line);
+}
+
+/* ---- statistics ---- */
+
+static void check_stats(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	struct sockaddr_storage address;
+	bool certificate = *s->stats_tls_certificate, key = *s->stats_tls_key, client_ca = *s->stats_tls_client_ca;
+	if (certificate != key)
+		config_problem(p, row_place(at, certificate ? SETTING_stats_tls_certificate : SETTING_stats_tls_key),
+		               "stats.tls_certificate and stats.tls_key go together: %s is missing",
+		               certificate ? "stats.tls_key" : "stats.tls_certificate");
+	if (client_ca && !certificate)
+		config_problem(p, row_place(at, SETTING_stats_tls_client_ca),
+		               "stats.tls_client_ca needs stats.tls_certificate and stats.tls_key, too");
+	if (!*s->stats_address ||
+	    !check_address(s->stats_address, "stats.address", row_place(at, SETTING_stats_address), p, &address))
+		return;
+	if (!address_is_loopback((struct sockaddr *)&address) && !(certificate && client_ca) &&
+	    s->stats_allow_count == 0)
+		config_problem(p, row_place(at, SETTING_stats_address),
+		               "stats.address is not a loopback address, so everybody could read the statistics: give "
+		               "stats.tls_certificate, stats.tls_key and stats.tls_client_ca, or stats.allow, a list "
+		               "of addresses");
+	for (size_t i = 0; i < s->stats_allow_count; i++) {
+		struct address_prefix prefix;
+		if (!address_prefix_parse(s->stats_allow[i], &prefix) && (prefix.bits == 0 || prefix.bits == 96))
+			config_warning(p, first_of(at->allow[i], top), "this entry of stats.allow lets everybody in");
+	}
+}
+
+/* ---- the service ---- */
+
+static bool is_loopback_name(const char *host)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+		return address_is_loopback((struct sockaddr *)&v4);
+	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+		return address_is_loopback((struct sockaddr *)&v6);
+	return strcmp(host, "localhost") == 0;
+}
+
+static bool plain_is_allowed(const char *host)
+{
+#ifdef RMS_TEST_SWITCHES
+	return is_loopback_name(host);
+#else
+	(void)is_loopback_name;
+	return false;
+#endif
+}
+
+static const char *url_problem(const struct uri *uri)
+{
+	if (strstr(uri->host, "guid.rms.") || strstr(uri->host, "rms.region."))
+		return "is the example's: put in your tenant's, which Get-AipServiceConfiguration shows as "
+		       "LicensingIntranetDistributionPointUrl";
+	if (!uri->tls && !plain_is_allowed(uri->host))
+		return "must begin with https://: over plain HTTP licences and credentials could be read on the way";
+	if (uri->path.len > 1 && !(uri->path.len >= 6 && strncasecmp(uri->path.at, "/_wmcs", 6) == 0 &&
+	                           (uri->path.len == 6 || uri->path.at[6] == '/')))
+		return "must end behind the host name: https://GUID.rms.REGION.aadrm.com";
+	return NULL;
+}
+
+static void check_url(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	struct config_place place = first_of(at->row[SETTING_upstream_url], at->upstream);
+	struct uri uri;
+	if (!*s->upstream_url) {
+		config_problem(p, place,
+		               "upstream.url is missing. It is your tenant's address: run Get-AipServiceConfiguration "
+		               "(PowerShell "
+		               "module AIPService), take LicensingIntranetDistributionPointUrl, and write url: "
+		               "https://... below "
+		               "upstream:");
+		return;
+	}
+	const char *wrong = uri_parse(slice_str(s->upstream_url), &uri);
+	if (wrong) {
+		config_problem(p, place, "upstream.url is not right: %s", wrong);
+		return;
+	}
+	wrong = url_problem(&uri);
+	if (wrong) {
+		config_problem(p, place, "upstream.url %s", wrong);
+		return;
+	}
+	/* The service's documents name it with a path; all paths are the callers'. */
+	char origin[300], port[8] = "";
+	if (uri.port != (uri.tls ? 443 : 80))
+		snprintf(port, sizeof(port), ":%u", uri.port);
+	bool v6 = strchr(uri.host, ':');
+	snprintf(origin, sizeof(origin), "%s://%s%s%s%s", uri.tls ? "https" : "http", v6 ? "[" : "", uri.host,
+	         v6 ? "]" : "", port);
+	if (!settings_set_text(s, SETTING_upstream_url, origin, strlen(origin)))
+		config_problem(p, place, "there is not enough memory");
+}
+
+static bool is_name_server(struct slice s)
+{
+	char text[80];
+	struct sockaddr_storage a;
+	struct in6_addr v6;
+	if (s.len == 0 || s.len > 64)
+		return false;
+	memcpy(text, s.at, s.len);
+	text[s.len] = 0;
+	if (inet_pton(AF_INET, text, &v6) == 1 || inet_pton(AF_INET6, text, &v6) == 1)
+		return true;
+	return text[0] != ':' && text[0] != '*' && !listener_parse(text, &a).code && port_of(&a) != 0;
+}
+
+static void check_upstream(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	check_url(s, at, p);
+	for (struct slice rest = slice_str(s->upstream_dns_servers); rest.len;) {
+		size_t comma = slice_find(rest, ',');
+		if (!is_name_server(slice_trim(slice_until(rest, comma)))) {
+			config_problem(
+			        p, row_place(at, SETTING_upstream_dns_servers),
+			        "upstream.dns_servers must be numeric addresses with commas between them: 10.0.0.53 or "
+			        "10.0.0.53:53, [2001:db8::53]:53");
+			break;
+		}
+		rest = slice_from(rest, comma + 1);
+	}
+	if (s->upstream_total_timeout_ms < s->upstream_first_byte_ms)
+		config_warning(
+		        p, row_place(at, SETTING_upstream_total_timeout_ms),
+		        "upstream.total_timeout_ms is shorter than upstream.first_byte_ms, which then never counts");
+}
+
+static void check_log(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	if (*s->log_events_file && strcmp(s->log_events_file, s->log_requests_file) == 0)
+		config_problem(p, row_place(at, SETTING_log_events_file),
+		               "log.events_file and log.requests_file are the same file: give each its own");
+}
+
+static void check_limits(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	if (s->limits_body_grace_ms > s->limits_body_timeout_ms)
+		config_warning(p, row_place(at, SETTING_limits_body_grace_ms),
+		               "limits.body_grace_ms is longer than limits.body_timeout_ms, so limits.body_min_bytes_s "
+		               "never counts");
+}
+
+void config_check(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	check_listeners(s, at, p);
+	check_stats(s, at, p);
+	check_upstream(s, at, p);
+	check_limits(s, at, p);
+	check_log(s, at, p);
+}
+
+/* ---- files ---- */
+
+static void check_readable(const char *path, const char *name, struct config_place at, bool secret,
+                           struct config_problems *p)
+{
+	struct stat st;
+	if (!path || !*path)
+		return;
+	if (stat(path, &st))
+		config_problem(p, at, "%s names %s: %s", name, path, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		config_problem(p, at, "%s names %s, which is not an ordinary file", name, path);
+	else if (access(path, R_OK))
+		config_problem(p, at, "%s names %s, which the user this runs as (uid %u) may not read: %s", name, path,
+		               (unsigned)geteuid(), strerror(errno));
+	else if (secret && (st.st_mode & 0007))
+		config_warning(p, at, "%s names %s, a secret that every user of this machine may read: chmod o-rwx it",
+		               name, path);
+}
+
+static void check_writable(const char *path, const char *name, struct config_place at, struct config_problems *p)
+{
+	struct stat st;
+	char directory[4097];
+	if (!*path)
+		return;
+	snprintf(directory, sizeof(directory), "%s", path);
+	char *slash = strrchr(directory, '/');
+	slash[slash == directory] = 0;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		config_problem(p, at, "%s names %s, which is a directory", name, path);
+	else if (stat(directory, &st))
+		config_problem(p, at, "%s names a file in %s: %s", name, directory, strerror(errno));
+	else if (access(access(path, F_OK) ? directory : path, W_OK))
+		config_problem(p, at, "%s names %s, which the user this runs as (uid %u) may not write: %s", name, path,
+		               (unsigned)geteuid(), strerror(errno));
+}
+
+void config_check_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	for (size_t i = 0; i < s->listener_count; i++)
+		for (size_t k = 0; k < 2; k++) {
+			char name[48];
+			snprintf(name, sizeof(name), "listeners[%zu].tls.certificate", i);
+			check_readable(s->listeners[i].certificates[k], name, at->pair[i][k], false, p);
+			snprintf(name, sizeof(name), "listeners[%zu].tls.key", i);
+			check_readable(s->listeners[i].keys[k], name, at->pair_key[i][k], true, p);
+		}
+	static const struct {
+		enum setting_id id;
+		bool secret;
+	} read[] = {{SETTING_upstream_ca_file, false},
+	            {SETTING_upstream_authorization_file, true},
+	            {SETTING_stats_tls_certificate, false},
+	            {SETTING_stats_tls_key, true},
+	            {SETTING_stats_tls_client_ca, false}};
+	static const enum setting_id written[] = {SETTING_log_requests_file, SETTING_log_events_file};
+	char name[64];
+	for (size_t i = 0; i < ARRAY_COUNT(read); i++) {
+		const struct setting_row *row = &setting_rows[read[i].id];
+		snprintf(name, sizeof(name), "%s.%s", row->section, row->name);
+		check_readable(settings_get_text(s, read[i].id), name, row_place(at, read[i].id), read[i].secret, p);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(written); i++) {
+		const struct setting_row *row = &setting_rows[written[i]];
+		snprintf(name, sizeof(name), "%s.%s", row->section, row->name);
+		check_writable(settings_get_text(s, written[i]), name, row_place(at, written[i]), p);
+	}
+}

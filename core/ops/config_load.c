@@ -1,0 +1,427 @@
+#include "core/ops/config_load.h"
+#include "core/ops/address_list.h"
+#include "core/ops/config_load_value.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*   bytes --reader_look_at_bytes--> libyaml --reader_next--> settings + places --config_check--> settings */
+
+/* ---- lists ---- */
+
+struct pair_reading {
+	const char *listener; /* "listeners[0]" */
+	char **certificate, **key;
+	struct config_place *certificate_at, *key_at;
+};
+
+static void read_path_into(struct reader *r, const char *of, const struct key *key, char **out)
+{
+	struct name n = name_of(of, key->text);
+	if (*out) {
+		config_problem(r->problems, key->at, "%s is given twice. Keep one", n.text);
+		reader_skip(r);
+	} else if (reader_expect_scalar(r, n.text) && reader_path_is_fine(r, n.text, 4096)) {
+		if (reader_scalar(r).len == 0)
+			config_problem(r->problems, reader_place(r),
+			               "%s is empty: name a file, or take tls away for plain HTTP", n.text);
+		else if (!(*out = strndup(reader_scalar(r).at, reader_scalar(r).len)))
+			reader_no_memory(r);
+	}
+}
+
+static void pair_member(struct reader *r, const struct key *key, void *context)
+{
+	struct pair_reading *pair = context;
+	static const char *const names[] = {"certificate", "key", NULL};
+	if (strcmp(key->text, "certificate") == 0) {
+		*pair->certificate_at = reader_place(r);
+		read_path_into(r, pair->listener, key, pair->certificate);
+	} else if (strcmp(key->text, "key") == 0) {
+		*pair->key_at = reader_place(r);
+		read_path_into(r, pair->listener, key, pair->key);
+	} else {
+		reader_unknown(r, key, "in tls of a listener, which has certificate and key", names);
+	}
+}
+
+struct listener_reading {
+	char name[24];
+	size_t index, pairs;
+	bool tls_seen;
+};
+
+static void read_pair(struct reader *r, void *context)
+{
+	struct listener_reading *l = context;
+	struct listener_settings *into = &r->settings->listeners[l->index];
+	if (r->event.type != YAML_MAPPING_START_EVENT) {
+		config_problem(r->problems, reader_place(r),
+		               "%s.tls holds certificate: FILE and key: FILE, and this is %s", l->name,
+		               reader_shape(r));
+		reader_skip(r);
+	} else if (l->pairs == ARRAY_COUNT(into->certificates)) {
+		config_problem(
+		        r->problems, reader_place(r),
+		        "%s.tls has more than two certificates: one with an RSA and one with an ECDSA key are enough",
+		        l->name);
+		reader_skip(r);
+	} else {
+		struct config_place begin = reader_place(r);
+		struct pair_reading pair = {l->name, &into->certificates[l->pairs], &into->keys[l->pairs],
+		                            &r->places.pair[l->index][l->pairs],
+		                            &r->places.pair_key[l->index][l->pairs]};
+		size_t errors = r->problems->errors;
+		l->pairs++;
+		reader_each_member(r, pair_member, &pair);
+		if (!r->stopped && r->problems->errors == errors && (!*pair.certificate || !*pair.key))
+			config_problem(r->problems, begin, "%s.tls needs both, certificate: FILE and key: FILE",
+			               l->name);
+	}
+}
+
+static void listener_member(struct reader *r, const struct key *key, void *context)
+{
+	struct listener_reading *l = context;
+	struct listener_settings *into = &r->settings->listeners[l->index];
+	static const char *const names[] = {"address", "tls", NULL};
+	struct name n = name_of(l->name, key->text);
+	if (strcmp(key->text, "address") == 0 && !into->address) {
+		r->places.listener[l->index] = reader_place(r);
+		if (reader_expect_scalar(r, n.text) && reader_text_is_fine(r, n.text) &&
+		    !(into->address = strndup(reader_scalar(r).at, reader_scalar(r).len)))
+			reader_no_memory(r);
+	} else if (strcmp(key->text, "tls") == 0 && !l->tls_seen) {
+		l->tls_seen = true;
+		if (r->event.type == YAML_SEQUENCE_START_EVENT)
+			reader_each_entry(r, read_pair, l);
+		else
+			read_pair(r, l);
+	} else if (strcmp(key->text, "address") == 0 || strcmp(key->text, "tls") == 0) {
+		config_problem(r->problems, key->at,
+		               "%s is given twice. Keep one; a second listener begins with a dash", n.text);
+		reader_skip(r);
+	} else {
+		reader_unknown(r, key, "in a listener, which has address and tls", names);
+	}
+}
+
+static void read_listener(struct reader *r, void *context)
+{
+	struct settings *s = r->settings;
+	struct listener_reading l = {.index = s->listener_count};
+	if (r->event.type != YAML_MAPPING_START_EVENT) {
+		config_problem(r->problems, reader_place(r),
+		               "a listener is written - address: HOST:PORT, and this is %s", reader_shape(r));
+		reader_skip(r);
+		return;
+	}
+	if (l.index == CONFIG_LISTENERS_MAX) {
+		config_problem(r->problems, reader_place(r), "there are more than %d listeners", CONFIG_LISTENERS_MAX);
+		r->stopped = true;
+		return;
+	}
+	struct listener_settings *more = realloc(s->listeners, (l.index + 1) * sizeof(*more));
+	if (!more) {
+		reader_no_memory(r);
+		return;
+	}
+	s->listeners = more;
+	more[l.index] = (struct listener_settings){0};
+	s->listener_count++;
+	r->places.listener[l.index] = reader_place(r);
+	snprintf(l.name, sizeof(l.name), "listeners[%u]", (unsigned)l.index);
+	reader_each_member(r, listener_member, &l);
+}
+
+static void read_allowed(struct reader *r, void *context)
+{
+	struct settings *s = r->settings;
+	if (!reader_expect_scalar(r, "an entry of stats.allow"))
+		return;
+	if (s->stats_allow_count == CONFIG_ALLOW_MAX) {
+		config_problem(r->problems, reader_place(r), "stats.allow has more than %d entries: use prefixes",
+		               CONFIG_ALLOW_MAX);
+		r->stopped = true;
+		return;
+	}
+	char *text = strndup(reader_scalar(r).at, reader_scalar(r).len);
+	char **more = realloc(s->stats_allow, (s->stats_allow_count + 1) * sizeof(*more));
+	if (more)
+		s->stats_allow = more;
+	struct address_prefix prefix;
+	const char *wrong =
+	        text && strlen(text) == reader_scalar(r).len ? address_prefix_parse(text, &prefix) : "an address";
+	if (!text || !more) {
+		reader_no_memory(r);
+	} else if (wrong) {
+		config_problem(r->problems, reader_place(r), "an entry of stats.allow must be %s", wrong);
+	} else {
+		r->places.allow[s->stats_allow_count] = reader_place(r);
+		more[s->stats_allow_count++] = text;
+		return;
+	}
+	free(text);
+}
+
+static void read_list(struct reader *r, const struct key *key, const char *name, struct config_place *seen,
+                      void (*entry)(struct reader *r, void *context), const char *example)
+{
+	if (seen->line) {
+		config_problem(r->problems, key->at, "%s is given twice: first on line %u. Put both into one list",
+		               name, seen->line);
+		reader_skip(r);
+		return;
+	}
+	*seen = key->at;
+	if (r->event.type == YAML_SEQUENCE_START_EVENT) {
+		reader_each_entry(r, entry, NULL);
+	} else if (!reader_is_nothing(r)) {
+		config_problem(r->problems, reader_place(r), "%s is a list, and this is %s: write %s", name,
+		               reader_shape(r), example);
+		reader_skip(r);
+	}
+}
+
+/* ---- sections and the whole ---- */
+
+static void section_member(struct reader *r, const struct key *key, void *context)
+{
+	const char *section = context, *elsewhere = NULL, *names[SETTING_COUNT + 2];
+	size_t n = 0;
+	for (unsigned id = 0; id < SETTING_COUNT; id++) {
+		bool ours = strcmp(setting_rows[id].section, section) == 0;
+		bool same = strcmp(setting_rows[id].name, key->text) == 0;
+		if (ours && same) {
+			reader_row(r, id, key->at);
+			return;
+		}
+		if (ours)
+			names[n++] = setting_rows[id].name;
+		else if (same && !elsewhere)
+			elsewhere = setting_rows[id].section;
+	}
+	if (strcmp(section, "stats") == 0) {
+		if (strcmp(key->text, "allow") == 0) {
+			read_list(r, key, "stats.allow", &r->places.stats_allow, read_allowed, "allow: [10.0.0.0/8]");
+			return;
+		}
+		names[n++] = "allow";
+	}
+	names[n] = NULL;
+	char where[80];
+	snprintf(where, sizeof(where), "in section %s", section);
+	if (elsewhere) {
+		config_problem(r->problems, key->at,
+		               "%s belongs to section %s, not to %s: move it below %s:", key->text, elsewhere, section,
+		               elsewhere);
+		reader_skip(r);
+	} else {
+		reader_unknown(r, key, where, names);
+	}
+}
+
+static void read_section(struct reader *r, const struct key *key, const char *section, struct config_place *seen)
+{
+	if (seen->line) {
+		config_problem(r->problems, key->at, "section %s is given twice: first on line %u. Put both together",
+		               section, seen->line);
+		reader_skip(r);
+		return;
+	}
+	*seen = key->at;
+	if (strcmp(section, "upstream") == 0)
+		r->places.upstream = key->at;
+	if (r->event.type == YAML_MAPPING_START_EVENT) {
+		char name[KEY_BYTES];
+		snprintf(name, sizeof(name), "%s", section);
+		reader_each_member(r, section_member, name);
+	} else if (!reader_is_nothing(r)) {
+		config_problem(r->problems, reader_place(r),
+		               "%s is a section, and this is %s: write its settings below it, indented, as NAME: VALUE",
+		               section, reader_shape(r));
+		reader_skip(r);
+	}
+}
+
+/* connections: 5 or limits.connections: 5 at the top */
+static bool tell_misplaced(struct reader *r, const struct key *key)
+{
+	for (unsigned id = 0; id < SETTING_COUNT; id++) {
+		const struct setting_row *row = &setting_rows[id];
+		if (strcmp(row->name, key->text) && strcmp(name_of(row->section, row->name).text, key->text))
+			continue;
+		config_problem(r->problems, key->at, "%s belongs to section %s: write it as %s: below %s:, indented",
+		               key->text, row->section, row->name, row->section);
+		reader_skip(r);
+		return true;
+	}
+	return false;
+}
+
+static void top_member(struct reader *r, const struct key *key, void *context)
+{
+	const char *names[SETTING_COUNT + 2], *last = "";
+	size_t n = 0;
+	names[n++] = "listeners";
+	if (strcmp(key->text, "listeners") == 0) {
+		read_list(r, key, "listeners", &r->places.listeners, read_listener,
+		          "- address: HOST:PORT on a line below");
+		return;
+	}
+	for (unsigned id = 0; id < SETTING_COUNT; id++) {
+		const char *section = setting_rows[id].section;
+		if (strcmp(section, last) == 0)
+			continue;
+		names[n++] = last = section;
+		if (strcmp(section, key->text) == 0) {
+			read_section(r, key, section, &r->sections[id]);
+			return;
+		}
+	}
+	names[n] = NULL;
+	if (!tell_misplaced(r, key))
+		reader_unknown(r, key, "at the top of the file", names);
+}
+
+static void read_document(struct reader *r)
+{
+	reader_next(r); /* stream start */
+	if (reader_next(r) == YAML_STREAM_END_EVENT) {
+		reader_stop(r, "the file is empty: begin with what rms-connectord --print-example-config prints");
+	} else if (reader_next(r) == YAML_MAPPING_START_EVENT) {
+		reader_each_member(r, top_member, NULL);
+		reader_next(r); /* document end */
+		if (reader_next(r) != YAML_STREAM_END_EVENT && !r->stopped)
+			reader_stop(r, "a second document begins here (---); only one is read");
+	} else if (!r->stopped) {
+		config_problem(r->problems, reader_place(r),
+		               "the file must consist of sections such as upstream: and listeners:, and "
+		               "this is %s. Is it the right file?",
+		               reader_shape(r));
+		r->stopped = true;
+	}
+}
+
+static struct err finish(struct reader *r, struct settings **out)
+{
+	config_problems_sort(r->problems);
+	if (r->no_memory || r->problems->errors) {
+		settings_free(r->settings);
+		return r->no_memory ? ERR_OF(NO_MEMORY) : ERR_OF(SETTINGS, .what = "the configuration is wrong");
+	}
+	*out = r->settings;
+	return OK;
+}
+
+static struct err load(struct slice bytes, struct settings **out, struct config_problems *problems, bool look_at_files)
+{
+	if (!reader_look_at_bytes(bytes, problems))
+		return ERR_OF(SETTINGS, .what = "the configuration is wrong");
+	struct reader r = {.problems = problems, .settings = settings_new()};
+	if (!r.settings || !yaml_parser_initialize(&r.parser)) {
+		settings_free(r.settings);
+		return ERR_OF(NO_MEMORY);
+	}
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes.at, bytes.len);
+	read_document(&r);
+	yaml_event_delete(&r.event);
+	yaml_parser_delete(&r.parser);
+	if (!r.stopped)
+		config_check(r.settings, &r.places, problems);
+	if (!r.stopped && look_at_files)
+		config_check_files(r.settings, &r.places, problems);
+	return finish(&r, out);
+}
+
+struct err config_load_bytes(const char *name, struct slice bytes, struct settings **out,
+                             struct config_problems *problems)
+{
+	*problems = (struct config_problems){.file = name};
+	return load(bytes, out, problems, false);
+}
+
+/* ---- the file ---- */
+
+static struct err refuse_file(struct config_problems *p, int error, const char *why)
+{
+	config_problem(p, (struct config_place){0}, "%s", why);
+	return ERR_OF(FILE, .sys = error, .what = "the configuration file cannot be used");
+}
+
+static struct err refuse_open(struct config_problems *p, int error)
+{
+	char why[256];
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return refuse_file(p, error,
+		                   "there is no such file. Name yours with -c FILE, or begin with the example: "
+		                   "rms-connectord --print-example-config");
+	case EACCES:
+		snprintf(why, sizeof(why),
+		         "the user this runs as (uid %u) may not read it: give its group read access to the file and "
+		         "its directories",
+		         (unsigned)geteuid());
+		return refuse_file(p, error, why);
+	default:
+		snprintf(why, sizeof(why), "it cannot be opened: %s", strerror(error));
+		return refuse_file(p, error, why);
+	}
+}
+
+/* At most one byte more than is allowed, so that too large shows. */
+static struct err read_file(int fd, char *bytes, size_t *len, struct config_problems *p)
+{
+	*len = 0;
+	while (*len <= CONFIG_FILE_BYTES) {
+		ssize_t n = read(fd, bytes + *len, CONFIG_FILE_BYTES + 1 - *len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			char why[256];
+			int error = errno;
+			snprintf(why, sizeof(why), "it cannot be read: %s", strerror(error));
+			return refuse_file(p, error, why);
+		}
+		if (n == 0)
+			break;
+		*len += (size_t)n;
+	}
+	return OK;
+}
+
+static struct err load_file(int fd, char *bytes, struct settings **out, struct config_problems *problems)
+{
+	struct stat st;
+	size_t len;
+	if (fstat(fd, &st))
+		return refuse_open(problems, errno);
+	if (S_ISDIR(st.st_mode))
+		return refuse_file(problems, EISDIR, "it is a directory: name the file in it");
+	if (!S_ISREG(st.st_mode))
+		return refuse_file(problems, EINVAL, "it is not an ordinary file");
+	if (st.st_mode & S_IWOTH)
+		config_warning(problems, (struct config_place){0}, "everybody may change this file: chmod o-w it");
+	TRY(read_file(fd, bytes, &len, problems));
+	return load(slice_of(bytes, len), out, problems, true);
+}
+
+struct err config_load(const char *path, struct settings **out, struct config_problems *problems)
+{
+	*problems = (struct config_problems){.file = path};
+	/* O_NONBLOCK: a FIFO must not make us wait for a writer. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return refuse_open(problems, errno);
+	char *bytes = malloc(CONFIG_FILE_BYTES + 1);
+	struct err e = bytes ? load_file(fd, bytes, out, problems) : ERR_OF(NO_MEMORY);
+	free(bytes);
+	close(fd);
+	return e;
+}

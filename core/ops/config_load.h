@@ -1,0 +1,15 @@
+/* The configuration file (YAML, by libyaml) to settings: every problem at once, with file, line and column. Main thread, at start and for -t. */
+#pragma once
+#include "core/base/err.h"
+#include "core/base/settings.h"
+#include "core/base/slice.h"
+#include "core/ops/config_problems.h"
+
+enum { CONFIG_FILE_BYTES = 1024 * 1024, CONFIG_LISTENERS_MAX = 64, CONFIG_ALLOW_MAX = 256 };
+
+/* *problems is zeroed here and filled also on success (warnings); end it with config_problems_done(). path must outlive it. ERR_SETTINGS, or ERR_FILE
+ * when the file cannot be read at all: that is in problems as well. */
+struct err config_load(const char *path, struct settings **out, struct config_problems *problems);
+/* The same from memory; certificates and other files that the settings name are not looked at. */
+struct err config_load_bytes(const char *name, struct slice bytes, struct settings **out,
+                             struct config_problems *problems);

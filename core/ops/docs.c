@@ -1,0 +1,191 @@
+#include "core/ops/docs.h"
+#include "core/base/log.h"
+#include "core/base/metrics.h"
+#include "core/base/settings.h"
+
+#include <string.h>
+
+/* ---- the example ---- */
+
+enum { COLUMNS = 110 };
+
+/* As comment lines of at most COLUMNS, indented. */
+static void print_comment(FILE *out, const char *indent, const char *text)
+{
+	size_t room = COLUMNS - strlen(indent) - 2;
+	while (*text) {
+		size_t n = strlen(text);
+		if (n > room)
+			for (n = room; n && text[n] != ' '; n--)
+				;
+		if (n == 0)
+			n = strcspn(text, " ");
+		fprintf(out, "%s# %.*s\n", indent, (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static bool is_text(const struct setting_row *row)
+{
+	return row->type == SETTING_TEXT || row->type == SETTING_PATH;
+}
+
+static void print_default(FILE *out, const struct setting_row *row)
+{
+	if (is_text(row))
+		fprintf(out, strchr(row->text, ':') || !*row->text ? "\"%s\"" : "%s", row->text);
+	else if (row->type == SETTING_BOOL)
+		fputs(row->number ? "true" : "false", out);
+	else
+		fprintf(out, "%u", row->number);
+}
+
+static void print_setting(FILE *out, unsigned id)
+{
+	const struct setting_row *row = &setting_rows[id];
+	print_comment(out, "  ", row->help);
+	if (id == SETTING_upstream_url) {
+		fputs("  url: https://GUID.rms.REGION.aadrm.com\n", out);
+		return;
+	}
+	fprintf(out, "  #%s: ", row->name);
+	print_default(out, row);
+	if (row->type == SETTING_U32)
+		fprintf(out, "    # %u to %u", row->min, row->max);
+	fputc('\n', out);
+}
+
+void config_print_example(FILE *out)
+{
+	fputs("# Configuration of rms-connector. Every setting is shown with its default, as a comment that begins "
+	      "with # and no\n"
+	      "# space: take the # away to change it. Check this file with: rms-connectord -t -c FILE\n"
+	      "\n"
+	      "# Where servers connect. The host is numeric: 0.0.0.0 is every IPv4 address of this machine, [::] every "
+	      "IPv6 one.\n"
+	      "listeners:\n"
+	      "  - address: 0.0.0.0:443\n"
+	      "    # Certificate chain and key (PEM). For an RSA and an ECDSA pair, write tls as a list of two.\n"
+	      "    tls:\n"
+	      "      certificate: /etc/rms-connector/tls/certificate.pem\n"
+	      "      key: /etc/rms-connector/tls/key.pem\n"
+	      "  # Without tls it is plain HTTP, which everybody on the way can read and change:\n"
+	      "  #- address: 0.0.0.0:80\n",
+	      out);
+	const char *section = "";
+	for (unsigned id = 0; id < SETTING_COUNT; id++) {
+		if (strcmp(setting_rows[id].section, section)) {
+			section = setting_rows[id].section;
+			fprintf(out, "\n%s:\n", section);
+		}
+		print_setting(out, id);
+	}
+	fputs("  # addresses or prefixes that may read statistics; off loopback this or a client certificate is "
+	      "needed\n"
+	      "  #allow: [127.0.0.0/8, \"::1\"]\n",
+	      out);
+}
+
+/* ---- tables ---- */
+
+/* A vertical bar would end the cell. */
+static void print_cell(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputs(" |", out);
+}
+
+static void print_settings_row(FILE *out, const struct setting_row *row)
+{
+	fprintf(out, "| `%s` | ", row->name);
+	if (is_text(row) && !*row->text)
+		fputs("empty", out);
+	else
+		print_default(out, row);
+	if (row->type == SETTING_U32)
+		fprintf(out, " | %u to %u | ", row->min, row->max);
+	else if (row->type == SETTING_BOOL)
+		fputs(" | true, false | ", out);
+	else if (row->type == SETTING_PATH)
+		fputs(" | path of a file | ", out);
+	else
+		fprintf(out, " | text, %u to %u bytes | ", row->min, row->max);
+	print_cell(out, row->help);
+	fputc('\n', out);
+}
+
+void config_print_settings_doc(FILE *out)
+{
+	fputs("# Settings\n\n"
+	      "Made by `rms-connectord --print-settings-doc` from `core/base/settings.def`. One YAML file, UTF-8; "
+	      "`rms-connectord -t -c FILE` checks it and names\nline and column of everything that is wrong. "
+	      "`deploy/rms-connector.yaml` is an annotated example.\n\n"
+	      "## listeners\n\n"
+	      "A list; at least one, at most 64.\n\n"
+	      "| Name | Value | Meaning |\n|---|---|---|\n"
+	      "| `address` | HOST:PORT | numeric: `0.0.0.0:443`, `[::]:443`, `127.0.0.1:8080` |\n"
+	      "| `tls` | `certificate` and `key`, or a list of two such pairs | PEM files; without `tls` the listener "
+	      "speaks "
+	      "plain HTTP. Two pairs: one with an RSA and one with an ECDSA key |\n",
+	      out);
+	const char *section = "";
+	for (unsigned id = 0; id < SETTING_COUNT; id++) {
+		if (strcmp(setting_rows[id].section, section)) {
+			section = setting_rows[id].section;
+			fprintf(out, "\n## %s\n\n| Name | Default | Values | Meaning |\n|---|---|---|---|\n", section);
+		}
+		print_settings_row(out, &setting_rows[id]);
+	}
+	fputs("| `allow` | empty | list of addresses and prefixes | who may read statistics, such as `[10.0.0.0/8, "
+	      "\"2001:db8::/32\"]`; empty: everybody who can reach the address |\n\n"
+	      "A statistics address that is not loopback needs `tls_certificate`, `tls_key` and `tls_client_ca`, or "
+	      "`allow`.\n",
+	      out);
+}
+
+void docs_print_events(FILE *out)
+{
+	fputs("# Events\n\n"
+	      "Made by `rms-connectord --print-events-doc` from `core/base/events.def`. Numbers up to 3001 and their "
+	      "levels are those "
+	      "that administrators of\nMicrosoft's connector know; from 4000 on they are our own. Events go to "
+	      "standard error in "
+	      "words, or to `log.events_file` as JSON lines with\n`time`, `source` (always `rms-connector`), `event`, "
+	      "`level`, "
+	      "`node` and `text`. Of one event at most 10 are written in a minute; the next line then says\nhow many "
+	      "more there "
+	      "were.\n\n"
+	      "| Event | Level | Meaning |\n|---|---|---|\n",
+	      out);
+	for (unsigned id = 0; id < EVENT_COUNT; id++) {
+		const struct event_row *row = event_row(id);
+		fprintf(out, "| %u | %s | ", row->number, event_level_name(row->level));
+		print_cell(out, row->text);
+		fputc('\n', out);
+	}
+}
+
+void docs_print_metrics(FILE *out)
+{
+	static const char *const kinds[] = {"counter", "gauge", "histogram"};
+	fputs("# Metrics\n\n"
+	      "Made by `rms-connectord --print-metrics-doc` from `core/base/metrics.def`. `/metrics` of the statistics "
+	      "address shows them "
+	      "in Prometheus' text form,\n`/stats` as JSON under their short names. Every series is there from the "
+	      "start with zero. "
+	      "Times are histograms: a value is off by 1.6 % at most.\n\n"
+	      "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n",
+	      out);
+	for (unsigned id = 0; id < METRIC_COUNT; id++) {
+		const struct metric_row *row = metric_row(id);
+		const char *a = metric_label_name(row->a), *b = metric_label_name(row->b);
+		fprintf(out, "| `%s` | %s | %s%s%s | ", row->name, kinds[row->kind], a, *a && *b ? ", " : "", b);
+		print_cell(out, row->help);
+		fputc('\n', out);
+	}
+}
