@@ -1,16 +1,15 @@
 /* Requests as Exchange, SharePoint and file servers send them, in the shapes and sizes of crypto mode 2, and what such a caller remembers and
  * checks in the answers. Used by the load tool and the tests. A caller belongs to one thread; its key may be shared. */
 #pragma once
-#include "bench/text.h"
-#include "bench/xrml.h"
+#include "bench/rms_check.h"
 #include "core/base/err.h"
 #include "proto/rms_op.h"
 #include "proto/soap.h"
 
 struct rms_caller_options {
-	const char *account;	      /* "exchange01@contoso.example"; also the name in its certificates */
-	const char *sid;	      /* NULL: one made from the account */
-	const char *tenant_url;	      /* NULL: RMS_TENANT_URL */
+	const char *account;          /* "exchange01@contoso.example"; also the name in its certificates */
+	const char *sid;              /* NULL: one made from the account */
+	const char *tenant_url;       /* NULL: RMS_TENANT_URL */
 	const struct crypto_key *key; /* the machine's key, borrowed; NULL: one is made (100 ms) */
 };
 
@@ -27,28 +26,19 @@ const struct crypto_key *rms_caller_slc(const struct rms_caller *c);
 
 struct rms_request_options {
 	enum soap_version soap;
-	unsigned
-		items; /* AcquireLicense: licences in the batch; AcquirePreLicense: recipients; AcquireTemplates: GUIDs. 0: 1 (templates: all
-			    known, at most 25) */
-	size_t bytes;	 /* padded to exactly this size when it is larger than the natural one; 0: natural */
+	/* AcquireLicense: licences in the batch; AcquirePreLicense: recipients; AcquireTemplates: GUIDs. 0: one, but all templates known, at most 25 */
+	unsigned items;
+	/* Padded to exactly this size when it is larger than the natural one by 10 bytes or more; 0: natural. */
+	size_t bytes;
 	uint64_t serial; /* goes into the message, so that no two bodies are alike */
 };
-/* Appends the body of a request. Returns where its serial stands, as 16 hex digits that may be written over in copies; SIZE_MAX: this operation
- * has no place for one. */
+/* Appends the body of a request. Returns where its serial stands, as 16 hex digits that may be written over in copies. SIZE_MAX: there is none,
+ * because the operation has no ApplicationData and neither serial nor bytes asked for a comment that could carry it. */
 size_t rms_request_make(struct text *out, const struct rms_caller *c, enum rms_op_id op,
-			const struct rms_request_options *o);
+                        const struct rms_request_options *o);
 
 /* Where the operation is served: 0 is the usual place, 1 the other one or NULL (Certify: servercertification and certification; server.asmx and
  * servicelocator.asmx: certification and licensing). */
 const char *rms_request_path(enum rms_op_id op, unsigned which);
 /* "Content-Type: ...\r\n" and for SOAP 1.1 "SOAPAction: ...\r\n". */
 void rms_request_headers(struct text *out, enum rms_op_id op, enum soap_version soap);
-
-struct rms_check {
-	size_t items, failed_items; /* licences, templates, locations ... and how many of them are exceptions */
-	size_t signatures, wrong;   /* XrML elements verified, and those that did not verify */
-	const char *why;	    /* NULL: the answer is whole and good; a literal */
-};
-/* Is this a sound answer to the request? items: as asked (0: not compared). slc: as for xrml_verify_all; verify false: signatures are not looked at. */
-bool rms_answer_check(enum rms_op_id op, struct slice answer, size_t items, const struct crypto_key *slc, bool verify,
-		      struct rms_check *out);

@@ -10,13 +10,13 @@ void xrml_sign(struct text *out, struct slice body, const struct crypto_key *key
 /* One XrML element inside a larger text; slices borrow the text, an absent part is empty. */
 struct xrml {
 	struct slice whole, body, signature; /* elements with their tags */
-	struct slice type;		     /* "Group-Identity-Credential"; for licences without one BODY's own type */
-	struct slice guid;		     /* of the DESCRIPTOR's object */
+	struct slice type;                   /* "Group-Identity-Credential"; for licences without one BODY's own type */
+	struct slice guid;                   /* of the DESCRIPTOR's object */
 	struct slice issuer_name, issuer_modulus;
 	struct slice subject_id, subject_name, subject_modulus; /* ISSUEDPRINCIPALS; moduli in base64 */
-	struct slice work_guid;					/* content id of a licence or template */
-	struct slice machine_guid;				/* of the machine a RAC is bound to */
-	struct slice until;					/* end of VALIDITYTIME or of the first RANGETIME */
+	struct slice work_guid;                                 /* content id of a licence or template */
+	struct slice machine_guid;                              /* of the machine a RAC is bound to */
+	struct slice until;                                     /* end of VALIDITYTIME or of the first RANGETIME */
 };
 /* Finds the next element at or after *at and moves *at behind it. false: none left. */
 bool xrml_next(struct slice text, size_t *at, struct xrml *out);
