@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 static const char usage[] = "usage: rms-floor --listen ADDRESS:PORT [--tls-cert FILE --tls-key FILE]\n"
-			    "                 --upstream ADDRESS:PORT --upstream-name HOST --ca FILE [--workers N]\n"
-			    "The limit that proxies are measured against: relays HTTP or HTTPS to a verified TLS 1.3 "
-			    "upstream, parsing nothing but\n"
-			    "Content-Length. IPv4, loopback, no limits and no deadlines: not a proxy.\n";
+                            "                 --upstream ADDRESS:PORT --upstream-name HOST --ca FILE [--workers N]\n"
+                            "The limit that proxies are measured against: relays HTTP or HTTPS to a verified TLS 1.3 "
+                            "upstream, parsing nothing but\n"
+                            "Content-Length. IPv4, loopback, no limits and no deadlines: not a proxy.\n";
 
 static _Noreturn void refuse(const char *what, const char *value)
 {
@@ -56,14 +56,14 @@ static int listen_on(const char *text)
 static void options_read(struct floor_options *o, int argc, char **argv)
 {
 	static const struct option names[] = {{"listen", required_argument, NULL, 'l'},
-					      {"upstream", required_argument, NULL, 'u'},
-					      {"upstream-name", required_argument, NULL, 'n'},
-					      {"ca", required_argument, NULL, 'a'},
-					      {"tls-cert", required_argument, NULL, 'c'},
-					      {"tls-key", required_argument, NULL, 'k'},
-					      {"workers", required_argument, NULL, 'w'},
-					      {"help", no_argument, NULL, 'h'},
-					      {0}};
+	                                      {"upstream", required_argument, NULL, 'u'},
+	                                      {"upstream-name", required_argument, NULL, 'n'},
+	                                      {"ca", required_argument, NULL, 'a'},
+	                                      {"tls-cert", required_argument, NULL, 'c'},
+	                                      {"tls-key", required_argument, NULL, 'k'},
+	                                      {"workers", required_argument, NULL, 'w'},
+	                                      {"help", no_argument, NULL, 'h'},
+	                                      {0}};
 	for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		switch (option) {
 		case 'l':

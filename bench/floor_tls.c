@@ -127,7 +127,8 @@ SSL *floor_tls_connect(struct floor_worker *w)
 	const char *name = w->options->upstream_name;
 	SSL *ssl = ssl_new(w, w->client);
 	SSL_set_connect_state(ssl);
-	if (!SSL_set_tlsext_host_name(ssl, name) || !X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0))
+	if (!SSL_set_tlsext_host_name(ssl, name) ||
+	    !X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, strlen(name)))
 		die("this is not a host name", name);
 	if (w->session)
 		SSL_set_session(ssl, w->session);

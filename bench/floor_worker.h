@@ -22,7 +22,7 @@
 #define FLOOR_READ_BYTES  (256 * 1024)
 /* A record that BoringSSL kept from the last read may come out with this one. */
 #define FLOOR_PLAIN_BYTES (FLOOR_READ_BYTES + 32 * 1024)
-#define FLOOR_OUT_BYTES	  (FLOOR_PLAIN_BYTES + 16 * 1024)
+#define FLOOR_OUT_BYTES   (FLOOR_PLAIN_BYTES + 16 * 1024)
 #define FLOOR_HEAD_BYTES  (96 * 1024)
 
 struct floor_options {
@@ -36,14 +36,14 @@ enum floor_side { FLOOR_LISTENER, FLOOR_CLIENT, FLOOR_UPSTREAM };
 
 struct floor_conn {
 	int fd;
-	uint8_t side;	  /* enum floor_side */
-	bool connected;	  /* TCP; always for clients */
-	bool ready;	  /* TLS finished, or none */
+	uint8_t side;     /* enum floor_side */
+	bool connected;   /* TCP; always for clients */
+	bool ready;       /* TLS finished, or none */
 	uint32_t watched; /* what epoll was told */
 	SSL *ssl;
 	struct floor_conn *peer; /* the other side of the exchange, else NULL */
-	uint64_t expected;	 /* bytes of this side's message that still come */
-	char *held;		 /* a head that is not complete; or request bytes while upstream connects */
+	uint64_t expected;       /* bytes of this side's message that still come */
+	char *held;              /* a head that is not complete; or request bytes while upstream connects */
 	size_t held_bytes;
 	char *unsent; /* what the kernel did not take */
 	size_t unsent_bytes;
@@ -55,7 +55,7 @@ struct floor_worker {
 	struct sockaddr_in upstream;
 	SSL_CTX *server, *client;
 	SSL_SESSION *session; /* newest ticket of upstream */
-	BIO *bio;	      /* one for all connections: it moves the bytes of this turn */
+	BIO *bio;             /* one for all connections: it moves the bytes of this turn */
 	int epoll;
 	struct floor_conn listener;
 	struct list idle, closed;

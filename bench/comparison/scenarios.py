@@ -1,0 +1,241 @@
+"""The scenarios and what is measured in them. A scenario gives one or several rows; a row is one figure for every peer, smaller is better."""
+
+import dataclasses
+import threading
+import time
+
+from . import soap, syscalls
+from .idle import IdleCallers
+from .load import Offer
+from .peers import MIB, Haproxy64, Shape
+from .problem import Problem
+
+WARMUP_S = 0.3
+TRANSFER_BYTES = 64 * MIB
+TRANSFERS = 4
+
+
+@dataclasses.dataclass
+class Row:
+    key: str
+    title: str
+    unit: str
+    goal_ratio: float = None    # at most so many times the floor
+    goal: float = None          # at most so much
+    gate: bool = True           # must be better than nginx and HAProxy
+    goal_note: str = ""
+
+
+class Scenario:
+    """measure() is called once a round for each peer, with a peer that runs and was proven to relay; fresh: started anew each time."""
+    fresh = False
+    most_rounds = 1000
+    without = ()                # peers that have nothing to say here
+
+    def __init__(self, key, rows, shape):
+        self.key, self.rows, self.shape = key, rows, shape
+        self.sizes = (2048, 8192)
+
+    def measure(self, bench, peer, seconds):
+        raise NotImplementedError
+
+
+class Timed(Scenario):
+    """CPU time of the peer per completed request under one kind of load."""
+
+    def __init__(self, key, title, goal_ratio, offer, shape=Shape(), resident_mib=None, large=False):
+        rows = [Row("cpu", title, "us/request", goal_ratio=goal_ratio)]
+        if resident_mib:
+            rows.append(Row("resident", f"{title}: resident memory", "MiB", goal=resident_mib))
+        super().__init__(key, rows, shape)
+        self.offer = offer
+        self.sizes = (offer.request_bytes, offer.answer_bytes)
+        if not large:
+            self.without = (Haproxy64.name,)
+
+    def measure(self, bench, peer, seconds):
+        run_load(bench, peer, self.offer, WARMUP_S)
+        before = peer.process.cpu_seconds()
+        result = run_load(bench, peer, self.offer, seconds)
+        used = peer.process.cpu_seconds() - before
+        values = {"cpu": used / result.completed * 1e6}
+        if len(self.rows) > 1:
+            values["resident"] = peer.process.peak_bytes() / MIB
+        return values, dataclasses.asdict(result)
+
+
+def run_load(bench, peer, offer, seconds):
+    result = bench.load.run(peer.url, peer.ca_file, offer, seconds)
+    if result.errors or not result.completed:
+        raise Problem(f"{peer.title}: {result.errors} requests failed and {result.completed} were answered; nothing can be compared.\n"
+                      f"    it said:\n{peer.process.words()}")
+    return result
+
+
+class Transfer(Scenario):
+    """One body of 64 MiB in one direction."""
+
+    def __init__(self, key, title, upload):
+        super().__init__(key, [Row("cpu", title, "ms", goal_ratio=1.0)], Shape())
+        self.upload = upload
+        self.request = soap.body(TRANSFER_BYTES if upload else 2048)
+        self.answer_bytes = 8192 if upload else TRANSFER_BYTES
+
+    def measure(self, bench, peer, seconds):
+        caller = soap.Connection(peer.port)
+        caller.post(soap.body(2048), 8192)
+        before = peer.process.cpu_seconds()
+        begun = time.monotonic()
+        caller.post(self.request, self.answer_bytes)
+        took = time.monotonic() - begun
+        used = peer.process.cpu_seconds() - before
+        caller.close()
+        return {"cpu": used * 1e3}, {"seconds": took}
+
+
+class Growth(Scenario):
+    """Memory that four bodies of 64 MiB at once cost, each. The callers dawdle in downloads, so that a peer without back-pressure shows it."""
+    fresh = True
+    most_rounds = 3
+
+    def __init__(self, key):
+        goal = {"goal": 0.5}
+        super().__init__(key, [Row("down", "memory for each 64 MiB download", "MiB", **goal),
+                               Row("up", "memory for each 64 MiB upload", "MiB", **goal)], Shape())
+
+    def measure(self, bench, peer, seconds):
+        def dawdle(done, seen=set()):
+            mark = (threading.get_ident(), done // (16 * MIB))
+            if mark not in seen:
+                seen.add(mark)
+                time.sleep(0.05)
+
+        small, large = soap.body(2048), soap.body(TRANSFER_BYTES)
+        return {"down": self.grown(peer, lambda caller: caller.post(small, TRANSFER_BYTES, dawdle)),
+                "up": self.grown(peer, lambda caller: caller.post(large, 8192))}, {}
+
+    @staticmethod
+    def grown(peer, work):
+        failures = []
+
+        def one(caller):
+            try:
+                work(caller)
+            except (Problem, OSError) as error:
+                failures.append(error)
+
+        callers = [soap.Connection(peer.port) for _ in range(TRANSFERS)]
+        for caller in callers:
+            caller.post(soap.body(2048), 8192)
+        peer.process.reset_peak()
+        before = peer.process.resident_bytes()
+        threads = [threading.Thread(target=one, args=(caller,)) for caller in callers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for caller in callers:
+            caller.close()
+        if failures:
+            raise Problem(f"{peer.title}: a transfer failed: {failures[0]}")
+        return max(0, peer.process.peak_bytes() - before) / TRANSFERS / MIB
+
+
+class Calls(Scenario):
+    """System calls per request. Two runs of different length are subtracted, which takes out what opening the connections costs."""
+    most_rounds = 1
+    without = (Haproxy64.name,)
+
+    def __init__(self, key, title, goal, offer):
+        super().__init__(key, [Row("calls", title, "calls/request", goal=goal)], Shape())
+        self.offer = offer
+        self.sizes = (offer.request_bytes, offer.answer_bytes)
+
+    def measure(self, bench, peer, seconds):
+        run_load(bench, peer, self.offer, WARMUP_S)
+        counts = []
+        for length in (seconds / 2, seconds * 1.5):
+            with syscalls.Counter(peer.process.tree(), peer.folder) as counter:
+                result = run_load(bench, peer, self.offer, length)
+            counts.append((counter.calls, result.completed))
+        (few, few_requests), (many, many_requests) = counts
+        return {"calls": (many - few) / (many_requests - few_requests)}, {"counted_by": counter.tool}
+
+
+class Idle(Scenario):
+    """Memory for one more kept connection that was used once and is quiet now."""
+    fresh = True
+    most_rounds = 1
+    without = (Haproxy64.name,)
+
+    def __init__(self, key, title, goal, tls_in, count):
+        super().__init__(key, [Row("each", title, "KiB", goal=goal)], Shape(tls_in=tls_in, connections=count + 200))
+        self.count = count
+
+    def measure(self, bench, peer, seconds):
+        first = max(1, self.count // 20)
+        with IdleCallers(peer) as callers:
+            callers.open(first)
+            before = peer.process.resident_bytes()
+            callers.open(self.count - first)
+            after = peer.process.resident_bytes()
+        return {"each": (after - before) / (self.count - first) / 1024}, {"connections": self.count}
+
+
+class Start(Scenario):
+    """From the start of the program until it takes a connection; its memory once it has."""
+    fresh = True
+    without = (Haproxy64.name,)
+
+    def __init__(self, key):
+        super().__init__(key, [Row("listening", "start to listening", "ms", goal=30), Row("resident", "idle memory", "MiB", goal=10)], Shape())
+
+    def measure(self, bench, peer, seconds):
+        time.sleep(0.3)
+        return {"listening": peer.listening_s * 1e3, "resident": peer.process.resident_bytes() / MIB}, {}
+
+
+class Added(Scenario):
+    """Time that the peer adds to a request at 500/s when the cloud takes 50 ms: through it, less straight to the cloud."""
+    most_rounds = 3
+    without = (Haproxy64.name,)
+
+    def __init__(self, key):
+        super().__init__(key, [Row("p50", "time added at 500/s, median", "ms", goal=0.3),
+                               Row("p99", "time added at 500/s, 99th percentile", "ms", goal=2)], Shape(slow_cloud=True))
+        self.offer = Offer(rate=500)
+
+    def measure(self, bench, peer, seconds):
+        run_load(bench, peer, self.offer, WARMUP_S)
+        through = run_load(bench, peer, self.offer, seconds)
+        straight = bench.load.run(f"https://localhost:{peer.cloud_port}", bench.certificates.ca, self.offer, seconds)
+        return {"p50": through.p50_ms - straight.p50_ms, "p99": through.p99_ms - straight.p99_ms}, {}
+
+
+def every(bench):
+    """In the order of the table."""
+    idle = min(10000, bench.files // 2 - 500)
+    many = f"{idle:,}"
+    rows = [
+        Timed("A", "2 KiB in, 8 KiB out, 64 connections", 1.10, Offer()),
+        Timed("A-open", "the same at a steady 3,000/s", 1.10, Offer(rate=3000)),
+        Timed("A-log", "A with the peers' request log on too", 1.10, Offer(), Shape(log=True)),
+        Timed("A-2w", "A with 2 workers", 1.10, Offer(), Shape(workers=2)),
+        Timed("B", "16 KiB in, 24 KiB out", 1.10, Offer(16384, 24576), large=True),
+        Timed("C", "256 KiB in, 256 KiB out", 1.05, Offer(262144, 262144), large=True),
+        Transfer("D-down", "one 64 MiB download", upload=False),
+        Transfer("D-up", "one 64 MiB upload", upload=True),
+        Growth("D-memory"),
+        Timed("E", "A with HTTPS in", 1.10, Offer(), Shape(tls_in=True)),
+        Timed("E-hs", "a new HTTPS connection for each request", 1.05, Offer(new_connections=True), Shape(tls_in=True)),
+        Timed("G", "2,000 in flight, the cloud takes 50 ms", 1.10, Offer(connections=2000),
+              Shape(slow_cloud=True, connections=4000, upstream=2100), resident_mib=28),
+        Calls("calls-A", "system calls in A", 4.2, Offer()),
+        Calls("calls-C", "system calls in C", 9, Offer(262144, 262144)),
+        Calls("calls-1000", "system calls in A at 1,000/s", 6.5, Offer(rate=1000)),
+        Idle("idle-http", f"memory of an idle HTTP connection ({many} of them)", 0.4, False, idle),
+        Idle("idle-https", f"memory of an idle HTTPS connection ({many} of them)", 3.2, True, idle),
+        Start("start"),
+        Added("added"),
+    ]
+    return {scenario.key: scenario for scenario in rows}
