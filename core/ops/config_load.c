@@ -97,10 +97,16 @@ static void listener_member(struct reader *r, const struct key *key, void *conte
 			reader_no_memory(r);
 	} else if (strcmp(key->text, "tls") == 0 && !l->tls_seen) {
 		l->tls_seen = true;
+		struct config_place begin = reader_place(r);
 		if (r->event.type == YAML_SEQUENCE_START_EVENT)
 			reader_each_entry(r, read_pair, l);
 		else
 			read_pair(r, l);
+		if (!r->stopped && l->pairs == 0 && r->event.type == YAML_SEQUENCE_END_EVENT)
+			config_problem(r->problems, begin,
+			               "%s is an empty list: name a certificate and a key, or take tls away for "
+			               "plain HTTP",
+			               n.text);
 	} else if (strcmp(key->text, "address") == 0 || strcmp(key->text, "tls") == 0) {
 		config_problem(r->problems, key->at,
 		               "%s is given twice. Keep one; a second listener begins with a dash", n.text);

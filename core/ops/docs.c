@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "core/base/metrics.h"
 #include "core/base/settings.h"
+#include "core/ops/stats.h"
 
 #include <string.h>
 
@@ -181,11 +182,20 @@ void docs_print_metrics(FILE *out)
 	      "Times are histograms: a value is off by 1.6 % at most.\n\n"
 	      "| Name | Type | Labels | Meaning |\n|---|---|---|---|\n",
 	      out);
+	const struct stats_fact *fact;
 	for (unsigned id = 0; id < METRIC_COUNT; id++) {
 		const struct metric_row *row = metric_row(id);
 		const char *a = metric_label_name(row->a), *b = metric_label_name(row->b);
 		fprintf(out, "| `%s` | %s | %s%s%s | ", row->name, kinds[row->kind], a, *a && *b ? ", " : "", b);
 		print_cell(out, row->help);
+		fputc('\n', out);
+	}
+	fputs("| `rms_connector_events_total` | counter | event | Events since the start, by number (see events.md) |\n"
+	      "| `rms_connector_build_info` | gauge | node, version | Always 1; the labels tell node and version |\n",
+	      out);
+	for (size_t i = 0; (fact = stats_fact(i)); i++) {
+		fprintf(out, "| `%s` | %s |  | ", fact->name, fact->type);
+		print_cell(out, fact->help);
 		fputc('\n', out);
 	}
 }

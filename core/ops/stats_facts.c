@@ -1,0 +1,152 @@
+#include "core/ops/stats.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+const char *stats_state(const struct stats_source *s)
+{
+	if (s->is_draining && s->is_draining(s->context))
+		return "draining";
+	return s->not_ready_reason && s->not_ready_reason(s->context) ? "not ready" : "ready";
+}
+
+static uint64_t count_entries(const char *directory)
+{
+	DIR *d = opendir(directory);
+	if (!d)
+		return 0;
+	uint64_t n = 0;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static uint64_t resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static double seconds_of(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+void stats_process_read(struct stats_process *out)
+{
+	struct rlimit limit = {0};
+	struct rusage usage = {0};
+	getrlimit(RLIMIT_NOFILE, &limit);
+	getrusage(RUSAGE_SELF, &usage);
+	uint64_t open = count_entries("/proc/self/fd");
+	*out = (struct stats_process){
+	        .resident_bytes = resident_bytes(),
+	        .open_descriptors = open ? open - 1 : 0, /* less the one that reads the directory */
+	        .descriptor_limit = limit.rlim_cur,
+	        .threads = count_entries("/proc/self/task"),
+	        .cpu_s = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime),
+	};
+}
+
+static double ready(const struct stats_source *s)
+{
+	return strcmp(stats_state(s), "ready") == 0;
+}
+
+static double draining(const struct stats_source *s)
+{
+	return strcmp(stats_state(s), "draining") == 0;
+}
+
+static double authentication_off(const struct stats_source *s)
+{
+	return s->loopback_caller != NULL;
+}
+
+static double workers(const struct stats_source *s)
+{
+	return (double)s->block_count;
+}
+
+static double start_time(const struct stats_source *s)
+{
+	return (double)s->started_wall / 1e6;
+}
+
+static double log_lines(const struct stats_source *s)
+{
+	return (double)request_log_lines(s->request_log);
+}
+
+static double log_lines_dropped(const struct stats_source *s)
+{
+	return (double)request_log_dropped(s->request_log);
+}
+
+static double lost_timings(const struct stats_source *s)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < s->block_count; i++)
+		sum += histogram_load(&s->blocks[i]->lost_timings);
+	return (double)sum;
+}
+
+static double resident(const struct stats_source *s)
+{
+	return (double)resident_bytes();
+}
+
+static double cpu(const struct stats_source *s)
+{
+	struct stats_process p;
+	stats_process_read(&p);
+	return p.cpu_s;
+}
+
+static double open_descriptors(const struct stats_source *s)
+{
+	struct stats_process p;
+	stats_process_read(&p);
+	return (double)p.open_descriptors;
+}
+
+static double descriptor_limit(const struct stats_source *s)
+{
+	struct stats_process p;
+	stats_process_read(&p);
+	return (double)p.descriptor_limit;
+}
+
+/* The last five have the names that Prometheus' own libraries use, so that ready-made dashboards find them. */
+static const struct stats_fact facts[] = {
+        {"rms_connector_ready", "gauge", "1 when the node takes requests, else 0", ready},
+        {"rms_connector_draining", "gauge", "1 while the node shuts down", draining},
+        {"rms_connector_authentication_off", "gauge", "1 when the test switch lets every loopback caller in",
+         authentication_off},
+        {"rms_connector_workers", "gauge", "Worker threads", workers},
+        {"rms_connector_log_lines_total", "counter", "Lines written to the request log", log_lines},
+        {"rms_connector_log_lines_dropped_total", "counter",
+         "Lines of the request log lost because it could not be written", log_lines_dropped},
+        {"rms_connector_lost_timings_total", "counter", "Times not counted because there was no memory", lost_timings},
+        {"process_start_time_seconds", "gauge", "When the process started, in seconds since 1970", start_time},
+        {"process_cpu_seconds_total", "counter", "Processor time used, user and system", cpu},
+        {"process_resident_memory_bytes", "gauge", "Resident memory", resident},
+        {"process_open_fds", "gauge", "Open file descriptors", open_descriptors},
+        {"process_max_fds", "gauge", "Limit of open file descriptors", descriptor_limit},
+};
+
+const struct stats_fact *stats_fact(size_t index)
+{
+	return index < ARRAY_COUNT(facts) ? &facts[index] : NULL;
+}
