@@ -100,4 +100,5 @@ class RmsLoad:
 
     @staticmethod
     def read(report):
-        return Result(report["completed"], report["errors"], report["seconds"])
+        latency = report["total"]["latency_us"]
+        return Result(report["completed"], report["errors"], report["seconds"], latency["p50"] / 1e3, latency["p99"] / 1e3)

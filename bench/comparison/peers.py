@@ -27,23 +27,24 @@ class Peer:
     name = ""
     title = ""
 
-    def __init__(self, bench, shape):
+    def __init__(self, bench, shape, wrap=()):
+        """wrap: a command that runs the program, such as a profiler."""
         self.bench, self.shape, self.port = bench, shape, free_port()
         self.folder = bench.new_folder(self.name)
         self.cloud_port = bench.cloud_of(shape).port
-        self.process = Process(self.name, self.command(), self.folder)
+        self.process = Process(self.name, [*wrap, *self.command()], self.folder)
 
     @property
     def url(self):
-        return f"{'https' if self.shape.tls_in else 'http'}://localhost:{self.port}"
+        return f"{'https' if self.shape.tls_in else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def ca_file(self):
         return self.bench.certificates.ca if self.shape.tls_in else None
 
-    def start(self):
+    def start(self, seconds=10):
         self.process.start()
-        return self.process.wait_listening(self.port)
+        return self.process.wait_listening(self.port, seconds=seconds)
 
     def stop(self):
         self.process.stop()
@@ -80,7 +81,7 @@ class Node(Peer):
 
     def command(self):
         c, s = self.bench.certificates, self.shape
-        tls = f"\n    certificate: {c.proxy[0]}\n    key: {c.proxy[1]}" if s.tls_in else ""
+        tls = f"\n    tls:\n      - certificate: {c.proxy[0]}\n        key: {c.proxy[1]}" if s.tls_in else ""
         config = self.write("node.yaml", f"""\
 node:
   workers: {s.workers}

@@ -43,18 +43,18 @@ class Scenario:
 class Timed(Scenario):
     """CPU time of the peer per completed request under one kind of load."""
 
-    def __init__(self, key, title, goal_ratio, offer, shape=Shape(), resident_mib=None, large=False):
+    def __init__(self, key, title, goal_ratio, offer, shape=Shape(), resident_mib=None, large=False, warmup_s=WARMUP_S):
         rows = [Row("cpu", title, "us/request", goal_ratio=goal_ratio)]
         if resident_mib:
             rows.append(Row("resident", f"{title}: resident memory", "MiB", goal=resident_mib))
         super().__init__(key, rows, shape)
-        self.offer = offer
+        self.offer, self.warmup_s = offer, warmup_s
         self.sizes = (offer.request_bytes, offer.answer_bytes)
         if not large:
             self.without = (Haproxy64.name,)
 
     def measure(self, bench, peer, seconds):
-        run_load(bench, peer, self.offer, WARMUP_S)
+        run_load(bench, peer, self.offer, self.warmup_s)
         before = peer.process.cpu_seconds()
         result = run_load(bench, peer, self.offer, seconds)
         used = peer.process.cpu_seconds() - before
@@ -214,7 +214,7 @@ class Added(Scenario):
 
 def every(bench):
     """In the order of the table."""
-    idle = min(10000, bench.files // 2 - 500)
+    idle = min(10000, bench.files - 1000)
     many = f"{idle:,}"
     rows = [
         Timed("A", "2 KiB in, 8 KiB out, 64 connections", 1.10, Offer()),
@@ -229,7 +229,7 @@ def every(bench):
         Timed("E", "A with HTTPS in", 1.10, Offer(), Shape(tls_in=True)),
         Timed("E-hs", "a new HTTPS connection for each request", 1.05, Offer(new_connections=True), Shape(tls_in=True)),
         Timed("G", "2,000 in flight, the cloud takes 50 ms", 1.10, Offer(connections=2000),
-              Shape(slow_cloud=True, connections=4000, upstream=2100), resident_mib=28),
+              Shape(slow_cloud=True, connections=4000, upstream=2100), resident_mib=28, warmup_s=1.5),
         Calls("calls-A", "system calls in A", 4.2, Offer()),
         Calls("calls-C", "system calls in C", 9, Offer(262144, 262144)),
         Calls("calls-1000", "system calls in A at 1,000/s", 6.5, Offer(rate=1000)),
