@@ -90,7 +90,7 @@ class Node:
         row = {"address": f"{net.HOST}:{self.ports[-1]}"}
         pairs = {"http": [], "https": ["ecdsa", "rsa"], "https-ecdsa": ["ecdsa"], "https-rsa": ["rsa"]}[kind]
         if pairs:
-            row["certificates"] = [{"certificate": self.certs.chain(f"connector-{pair}"), "key": self.certs.key(f"connector-{pair}")}
+            row["tls"] = [{"certificate": self.certs.chain(f"connector-{pair}"), "key": self.certs.key(f"connector-{pair}")}
                                    for pair in pairs]
         return row
 
@@ -160,7 +160,7 @@ class Node:
     def caller(self, index=0, tls=None, **how):
         """A connection to the listener of that index; https where it has a certificate."""
         row = self.listeners[index]
-        if "certificates" in row and tls is None:
+        if "tls" in row and tls is None:
             tls = client_context(self.certs)
         return RawCaller(row["address"].rsplit(":", 1)[0].strip("[]"), self.ports[index], tls=tls or None, **how)
 
