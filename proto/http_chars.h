@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 enum {
-	CHAR_TOKEN = 1,	 /* methods, header names, parameters */
+	CHAR_TOKEN = 1,  /* methods, header names, parameters */
 	CHAR_TARGET = 2, /* request targets: visible ASCII but '#', which some readers cut at */
-	CHAR_HOST = 4,	 /* registered names, as far as we need them */
+	CHAR_HOST = 4,   /* registered names, as far as we need them */
 	CHAR_DIGIT = 8,
 	CHAR_HEX = 16,
 	CHAR_VALUE = 32, /* header values: visible, space, tab, 8-bit */

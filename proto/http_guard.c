@@ -11,8 +11,8 @@
  *   | Authorization | lines seen | bytes judged (whole lines and so far)  |
  */
 struct progress {
-	size_t at;		    /* everything before was looked at */
-	size_t lines;		    /* whole lines, the first line included */
+	size_t at;                  /* everything before was looked at */
+	size_t lines;               /* whole lines, the first line included */
 	size_t authorization_bytes; /* in values of Authorization */
 };
 
@@ -23,7 +23,7 @@ static const struct {
 	const char *name, *text;
 	uint16_t status;
 } reasons[GUARD_COUNT] = {
-	[GUARD_FINE] = {"FINE", "nothing is wrong", 200},
+        [GUARD_FINE] = {"FINE", "nothing is wrong", 200},
 #define GUARD(name, status, text) [GUARD_##name] = {#name, text, status},
 #include "proto/guard_reasons.def"
 #undef GUARD
@@ -113,7 +113,7 @@ static enum guard_reason judge_request_line(struct slice line)
 		return GUARD_TARGET_TOO_LONG;
 	if (i == target || i == line.len || line.at[i] == '\t')
 		return i < line.len && line.at[i] != ' ' && line.at[i] != '\t' ? GUARD_TARGET_ODD
-									       : GUARD_REQUEST_LINE_ODD;
+		                                                               : GUARD_REQUEST_LINE_ODD;
 	if (line.at[i] != ' ')
 		return GUARD_TARGET_ODD;
 	struct slice version = slice_from(line, i + 1);
@@ -165,7 +165,7 @@ static enum guard_reason judge_header_line(struct slice line, struct progress *p
 
 /* line: without its CR LF. *ended: it was the empty line after the headers. */
 static inline enum guard_reason judge_line(struct slice line, bool is_request, bool at_start, struct progress *p,
-					   bool *ended)
+                                           bool *ended)
 {
 	enum guard_reason why;
 	if (p->lines == 0) {
@@ -183,7 +183,7 @@ static inline enum guard_reason judge_line(struct slice line, bool is_request, b
 }
 
 static long guard(const char *bytes, size_t n, size_t *scanned, const struct guard_limits *limits, bool is_request,
-		  enum guard_reason *why)
+                  enum guard_reason *why)
 {
 	size_t most = limits->head_bytes < SCAN_MAX ? limits->head_bytes : SCAN_MAX;
 	const char *end = bytes + (n < most ? n : most);
@@ -232,13 +232,13 @@ static long guard(const char *bytes, size_t n, size_t *scanned, const struct gua
 }
 
 long http_guard_request(const char *bytes, size_t n, size_t *scanned, const struct guard_limits *limits,
-			enum guard_reason *why)
+                        enum guard_reason *why)
 {
 	return guard(bytes, n, scanned, limits, true, why);
 }
 
 long http_guard_answer(const char *bytes, size_t n, size_t *scanned, const struct guard_limits *limits,
-		       enum guard_reason *why)
+                       enum guard_reason *why)
 {
 	return guard(bytes, n, scanned, limits, false, why);
 }

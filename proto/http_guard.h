@@ -20,10 +20,11 @@ struct guard_limits {
 	size_t plain_bytes; /* head without the values of Authorization */
 };
 
-/* Looks for the end of a head. *scanned: how far earlier calls on the same bytes came; start with 0.
+/* Looks for the end of a head. *scanned: what earlier calls on the same bytes found out, packed; start with 0. So a head that comes byte by byte
+ * is read once; a header is judged when its line ends, the bounds on the way.
  * Returns the head's length with its empty line, 0 when more is needed, -1 when refused (*why). Empty lines before a request line are refused
  * except one CRLF (RFC 9112 2.2), which the length then includes. */
 long http_guard_request(const char *bytes, size_t n, size_t *scanned, const struct guard_limits *limits,
-			enum guard_reason *why);
+                        enum guard_reason *why);
 long http_guard_answer(const char *bytes, size_t n, size_t *scanned, const struct guard_limits *limits,
-		       enum guard_reason *why);
+                       enum guard_reason *why);

@@ -28,7 +28,7 @@ struct http_head {
 	struct slice method_name;
 	struct slice target; /* as sent */
 	struct slice path,
-		query;	 /* origin form, of the target or of its absolute form; query without '?', empty if none */
+	        query;   /* origin form, of the target or of its absolute form; query without '?', empty if none */
 	uint16_t status; /* answers */
 	struct slice reason;
 	enum http_framing framing;

@@ -74,9 +74,9 @@ static int on_headers_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t head_settings = {
-	.on_header_field = on_header_field,
-	.on_header_value = on_header_value,
-	.on_headers_complete = on_headers_complete,
+        .on_header_field = on_header_field,
+        .on_header_value = on_header_value,
+        .on_headers_complete = on_headers_complete,
 };
 
 static void note_header(struct http_head *h, size_t i)
@@ -120,11 +120,11 @@ static bool read_head(llhttp_t *parser, const char *fed, const char *headers, co
 
 static enum http_method method_of(struct slice name)
 {
-	return slice_equal(name, SLICE("POST"))	     ? HTTP_POST
+	return slice_equal(name, SLICE("POST"))      ? HTTP_POST
 	       : slice_equal(name, SLICE("GET"))     ? HTTP_GET
 	       : slice_equal(name, SLICE("HEAD"))    ? HTTP_HEAD
 	       : slice_equal(name, SLICE("OPTIONS")) ? HTTP_OPTIONS
-						     : HTTP_OTHER_METHOD;
+	                                             : HTTP_OTHER_METHOD;
 }
 
 /* All but the headers, which stay as they were: a head is 4 KiB, and only header_count of them count. */
@@ -217,8 +217,8 @@ static int on_chunks_complete(llhttp_t *parser)
 }
 
 static const llhttp_settings_t chunk_settings = {
-	.on_body = on_chunk_body,
-	.on_message_complete = on_chunks_complete,
+        .on_body = on_chunk_body,
+        .on_message_complete = on_chunks_complete,
 };
 
 static struct http_chunks *chunks_new(void)

@@ -13,8 +13,8 @@ bool http_parse_answer(const char *bytes, size_t n, enum http_method to, struct 
 struct http_body {
 	enum http_framing framing;
 	bool complete;
-	uint64_t left;		    /* BODY_LENGTH */
-	uint64_t seen;		    /* content bytes so far */
+	uint64_t left;              /* BODY_LENGTH */
+	uint64_t seen;              /* content bytes so far */
 	struct http_chunks *chunks; /* BODY_CHUNKED: made when first needed, freed by http_body_done() */
 };
 

@@ -17,10 +17,10 @@ static bool has_8bit(struct slice s)
 
 static enum guard_reason several(enum http_header_id id)
 {
-	return id == HDR_HOST		     ? GUARD_HOST_SEVERAL
+	return id == HDR_HOST                ? GUARD_HOST_SEVERAL
 	       : id == HDR_CONTENT_LENGTH    ? GUARD_LENGTH_SEVERAL
 	       : id == HDR_TRANSFER_ENCODING ? GUARD_CODING_SEVERAL
-					     : GUARD_HEADER_REPEATED;
+	                                     : GUARD_HEADER_REPEATED;
 }
 
 /* One option of a Connection header (RFC 9110 7.6.1). What every reader needs cannot be taken away hop by hop. */
@@ -174,9 +174,9 @@ static enum guard_reason check_target(struct http_head *h, struct authority host
 	}
 	if (rest.at[0] != '/') {
 		struct authority named;
-		unsigned default_port = takes_scheme(&rest, SLICE("http://"))	 ? 80
-					: takes_scheme(&rest, SLICE("https://")) ? 443
-										 : 0;
+		unsigned default_port = takes_scheme(&rest, SLICE("http://"))    ? 80
+		                        : takes_scheme(&rest, SLICE("https://")) ? 443
+		                                                                 : 0;
 		size_t end = 0;
 		while (end < rest.len && rest.at[end] != '/' && rest.at[end] != '?')
 			end++;

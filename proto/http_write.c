@@ -7,7 +7,7 @@ enum travel { DROP, PASS };
 static const struct {
 	uint8_t to_cloud, to_caller;
 } travels[HDR_COUNT] = {
-	[HDR_OTHER] = {DROP, PASS},
+        [HDR_OTHER] = {DROP, PASS},
 #define HEADER(id, name, to_cloud, to_caller) [HDR_##id] = {to_cloud, to_caller},
 #include "proto/http_headers.def"
 #undef HEADER
@@ -112,7 +112,7 @@ static void put_headers(struct writer *w, const struct http_head *h, bool to_clo
 }
 
 size_t http_write_request(char *out, size_t cap, struct slice path, struct slice fixed, const struct http_head *caller,
-			  enum http_framing framing, uint64_t content_length)
+                          enum http_framing framing, uint64_t content_length)
 {
 	struct writer w = {out, out + cap, false};
 	put(&w, SLICE("POST "));
@@ -126,7 +126,7 @@ size_t http_write_request(char *out, size_t cap, struct slice path, struct slice
 }
 
 size_t http_write_answer(char *out, size_t cap, const struct http_head *upstream, enum http_framing framing,
-			 uint64_t content_length, bool close)
+                         uint64_t content_length, bool close)
 {
 	struct writer w = {out, out + cap, false};
 	put(&w, SLICE("HTTP/1.1 "));

@@ -7,29 +7,29 @@
 	}
 
 /* The ids in lower case, which the preprocessor cannot make: a new row without its name here does not compile. */
-#define METRIC_CERTIFY			       "certify"
-#define METRIC_ACQUIRE_LICENSE		       "acquire_license"
-#define METRIC_ACQUIRE_PRELICENSE	       "acquire_prelicense"
-#define METRIC_GET_CLIENT_LICENSOR_CERT	       "get_client_licensor_cert"
-#define METRIC_ACQUIRE_ISSUANCE_LICENSE	       "acquire_issuance_license"
+#define METRIC_CERTIFY                         "certify"
+#define METRIC_ACQUIRE_LICENSE                 "acquire_license"
+#define METRIC_ACQUIRE_PRELICENSE              "acquire_prelicense"
+#define METRIC_GET_CLIENT_LICENSOR_CERT        "get_client_licensor_cert"
+#define METRIC_ACQUIRE_ISSUANCE_LICENSE        "acquire_issuance_license"
 #define METRIC_ACQUIRE_TEMPLATE_INFORMATION    "acquire_template_information"
-#define METRIC_ACQUIRE_TEMPLATES	       "acquire_templates"
-#define METRIC_GET_LICENSOR_CERTIFICATE	       "get_licensor_certificate"
-#define METRIC_GET_SERVER_INFO		       "get_server_info"
-#define METRIC_FIND_SERVICE_LOCATIONS	       "find_service_locations"
+#define METRIC_ACQUIRE_TEMPLATES               "acquire_templates"
+#define METRIC_GET_LICENSOR_CERTIFICATE        "get_licensor_certificate"
+#define METRIC_GET_SERVER_INFO                 "get_server_info"
+#define METRIC_FIND_SERVICE_LOCATIONS          "find_service_locations"
 #define METRIC_FIND_SERVICE_LOCATIONS_FOR_USER "find_service_locations_for_user"
 
 const struct rms_op rms_ops[OP_COUNT] = {
 #define RMS_OP(id, name, namespace, cache, retry, first_byte, family)                                                \
 	[OP_##id] = {                                                                                                \
-		OP_##id,    TEXT(name), TEXT("http://microsoft.com/DRM/" namespace "/" name), (retry) == RETRY_SAFE, \
-		first_byte, METRIC_##id},
+	        OP_##id,    TEXT(name), TEXT("http://microsoft.com/DRM/" namespace "/" name), (retry) == RETRY_SAFE, \
+	        first_byte, METRIC_##id},
 #include "proto/rms_ops.def"
-	[OP_NONE] = {OP_NONE, TEXT("none"), TEXT(""), false, 10, "none"},
+        [OP_NONE] = {OP_NONE, TEXT("none"), TEXT(""), false, 10, "none"},
 };
 
 #define SERVICE_BASE "/_wmcs/"
-#define OP(id)	     (1u << OP_##id)
+#define OP(id)       (1u << OP_##id)
 _Static_assert(OP_COUNT <= 32, "sets of operations are 32 bits");
 
 static const struct rms_service services[] = {

@@ -16,14 +16,14 @@ struct rms_op {
 	struct slice action; /* "http://microsoft.com/DRM/LicensingService/AcquireLicense" */
 	bool retry_safe;
 	uint8_t first_byte_tenths; /* times upstream.first_byte_ms / 10 */
-	const char *metric;	   /* "acquire_license" */
+	const char *metric;        /* "acquire_license" */
 };
 
 struct rms_service {
 	struct slice path; /* canonical: "/_wmcs/licensing/license.asmx" */
 	struct slice name; /* "License": title of the help page */
-	uint32_t ops;	   /* bit per rms_op_id */
-	bool relayed;	   /* false: 404 */
+	uint32_t ops;      /* bit per rms_op_id */
+	bool relayed;      /* false: 404 */
 };
 
 extern const struct rms_op rms_ops[OP_COUNT];
