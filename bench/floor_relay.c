@@ -164,7 +164,10 @@ static bool on_readable(struct floor_worker *w, struct floor_conn *c)
 		if (n < 0 || !floor_conn_flush_tls(w, c))
 			return false;
 	}
-	return n == 0 || relay(w, c, w->plain, (size_t)n);
+	if (n > 0 && !relay(w, c, w->plain, (size_t)n))
+		return false;
+	/* It may have said goodbye in the same bytes; nothing would tell of it later. */
+	return c->fd < 0 || !c->ssl || !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
 static bool on_writable(struct floor_worker *w, struct floor_conn *c)

@@ -170,8 +170,8 @@ http {{
         return """client_body_buffer_size 64k;
       proxy_request_buffering off;
       proxy_buffer_size 16k;
-      proxy_buffers 8 64k;
-      proxy_busy_buffers_size 128k;
+      proxy_buffers 4 256k;
+      proxy_busy_buffers_size 512k;
       proxy_max_temp_file_size 0;"""
 
 
