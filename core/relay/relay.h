@@ -1,0 +1,80 @@
+/* What all exchanges of one worker share: loop, settings, pool, deadline queues, scratch memory, counts. Embedded in the worker; its thread only. */
+#pragma once
+#include "core/base/metrics.h"
+#include "core/base/request_log.h"
+#include "core/base/settings.h"
+#include "core/net/timers.h"
+#include "core/relay/upstream_pool.h"
+#include "proto/http_guard.h"
+#include "proto/http_msg.h"
+
+struct exchange;
+
+enum close_reason {
+#define CLOSE(name, text) CLOSE_##name,
+#include "core/relay/closes.def"
+#undef CLOSE
+	CLOSE_COUNT
+};
+
+/* Which wait a connection of a caller is in: its deadline is in just this queue. */
+enum wait {
+	WAIT_NONE,
+	WAIT_IDLE,            /* for the next request */
+	WAIT_HEAD,            /* for the rest of a head, or of the TLS handshake */
+	WAIT_BODY,            /* for the request's body; looked at each body_grace_ms */
+	WAIT_LEASE,           /* for a connection to the cloud */
+	WAIT_FIRST_BYTE,      /* for the answer to begin */
+	WAIT_FIRST_BYTE_LONG, /* the same for operations that take 2.5 times as long */
+	WAIT_ANSWER,          /* for more of the answer, or for the cloud to take more of the request */
+	WAIT_CLIENT,          /* for the caller to take more of its answer */
+	WAIT_LINGER,          /* for the caller's end, after a last answer */
+	WAIT_COUNT
+};
+
+/* Bytes of the event being handled, not yet consumed. */
+struct input {
+	char *at;
+	size_t n;
+	bool in_place; /* in the loop's buffer: there is room before and behind for frames */
+};
+
+enum { RELAY_SCRATCH_BYTES = 24 * 1024, RELAY_SPARE_EXCHANGES = 256 };
+
+struct relay {
+	struct loop *loop;
+	const struct settings *settings; /* borrowed; lives as long as the process */
+	struct metric_block *metrics;    /* owned by the worker */
+	struct request_log_buffer *log;  /* may be NULL */
+	struct upstream_pool pool;
+	struct deadline_queue waits[WAIT_COUNT];
+	struct list ready; /* exchanges for which something came while another one ran */
+	struct list spare; /* exchanges to use again */
+	uint32_t spare_count;
+	/* Of the callback that runs now */
+	struct input in, content, answer_in;
+	struct http_head head, answer_head;
+	char scratch[RELAY_SCRATCH_BYTES];
+	struct guard_limits head_limits;
+	uint64_t id_prefix, id_next; /* correlation ids */
+	size_t held_bytes, unfinished_bytes;
+	uint32_t clients, exchanges;
+	uint32_t *node_clients; /* of all workers; atomic */
+	uint32_t clients_max;
+	bool draining, stopping;
+	void (*on_empty)(struct relay *r); /* stopping, and the last client is gone */
+	void *owner;
+};
+
+/* The loop must run already or soon; pool settings come from r->settings. */
+struct err relay_open(struct relay *r, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
+		      struct request_log_buffer *log, const struct upstream_endpoint *endpoint);
+/* From now on each answer says Connection: close. */
+void relay_drain(struct relay *r);
+/* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
+void relay_stop(struct relay *r, bool at_once);
+/* After on_empty and after the loop closed its handles. */
+void relay_done(struct relay *r);
+
+/* Runs exchanges in r->ready. Every callback from below ends with it. */
+void relay_run_ready(struct relay *r);

@@ -1,0 +1,289 @@
+#include "core/relay/upstream_pool.h"
+
+#include "core/base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { IDLE_LEARNED_LEAST_MS = 1000 };
+
+static void count_states(struct upstream_pool *p)
+{
+	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_CONNECTING, 0, p->connecting_count);
+	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_IDLE, 0, p->idle_count);
+	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_LEASED, 0, p->leased_count);
+	metric_set(p->metrics, METRIC_upstream_waiting, 0, 0, p->waiting_count);
+}
+
+/* Takes c out of the list it is in; the caller puts it into the next or closes it. */
+static void leave(struct upstream_pool *p, struct upstream_conn *c)
+{
+	if (c->state == UPSTREAM_CONNECTING)
+		p->connecting_count--;
+	else if (c->state == UPSTREAM_IDLE)
+		p->idle_count--;
+	else if (c->state == UPSTREAM_LEASED)
+		p->leased_count--;
+	deadline_disarm(&c->deadline);
+	list_remove(&c->link);
+}
+
+static void drop(struct upstream_pool *p, struct upstream_conn *c)
+{
+	if (c->state == UPSTREAM_CLOSING)
+		return;
+	leave(p, c);
+	upstream_conn_close(c);
+}
+
+static void on_idle_too_long(struct deadline *d, struct deadline_queue *q)
+{
+	struct upstream_pool *p = q->context;
+	drop(p, container_of(d, struct upstream_conn, deadline));
+	count_states(p);
+}
+
+static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
+{
+	struct upstream_conn *c = container_of(d, struct upstream_conn, deadline);
+	upstream_pool_ended(q->context, c,
+			    c->io.state == STREAM_HANDSHAKE ? ERR_OF(TLS, .what = "the TLS handshake took too long") :
+							      ERR_OF(NETWORK, .what = "connecting took too long"));
+}
+
+struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
+			      const struct upstream_endpoint *endpoint)
+{
+	*p = (struct upstream_pool){.loop = loop, .settings = settings, .metrics = metrics, .endpoint = endpoint};
+	list_init(&p->connecting);
+	list_init(&p->leased);
+	list_init(&p->closing);
+	list_init(&p->waiting);
+	deadline_queue_open(loop, &p->idle, settings->upstream_keep_idle_ms, on_idle_too_long, p);
+	deadline_queue_open(loop, &p->connecting_limit, settings->upstream_connect_timeout_ms, on_connect_too_long, p);
+	if (endpoint->tls) {
+		struct tls_client_options o = {.ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
+		TRY(tls_client_new(&o, &p->tls));
+	}
+	return resolver_new(loop, settings->upstream_dns_servers, &p->resolver);
+}
+
+void upstream_pool_done(struct upstream_pool *p)
+{
+	tls_client_free(p->tls);
+	p->tls = NULL;
+}
+
+/* ---- who waits ---- */
+
+static struct lease_request *first_waiting(struct upstream_pool *p)
+{
+	struct list *link = list_first(&p->waiting);
+	if (!link)
+		return NULL;
+	list_remove(link);
+	p->waiting_count--;
+	return container_of(link, struct lease_request, link);
+}
+
+static void refuse(struct upstream_pool *p, struct lease_request *q, struct err why)
+{
+	q->refused(q, why);
+}
+
+static void lend(struct upstream_pool *p, struct upstream_conn *c)
+{
+	c->state = UPSTREAM_LEASED;
+	list_push_back(&p->leased, &c->link);
+	p->leased_count++;
+	if (c->uses++ > 0)
+		metric_add(p->metrics, METRIC_upstream_reused, 0, 0, 1);
+}
+
+/* A connection that is free: to the first who waits, else into the idle list. c is in no list. */
+static void offer(struct upstream_pool *p, struct upstream_conn *c)
+{
+	struct lease_request *q = first_waiting(p);
+	if (q) {
+		metric_time(p->metrics, METRIC_upstream_wait, 0, 0, (loop_now(p->loop) - q->since) * 1000);
+		lend(p, c);
+		q->granted(q, c);
+		return;
+	}
+	c->state = UPSTREAM_IDLE;
+	c->idle_since = loop_now(p->loop);
+	p->idle_count++;
+	deadline_arm(&c->deadline, &p->idle, c->idle_since);
+}
+
+/* ---- connecting ---- */
+
+static bool connect_to(struct upstream_pool *p, uint8_t address, uint8_t attempts, struct err *why)
+{
+	struct upstream_conn *c = upstream_conn_open(p, (struct sockaddr *)&p->addresses.address[address], why);
+	metric_add(p->metrics, METRIC_upstream_connects, 0, 0, 1);
+	if (!c)
+		return false;
+	c->state = UPSTREAM_CONNECTING;
+	c->address = address;
+	c->attempts = attempts;
+	list_push_back(&p->connecting, &c->link);
+	p->connecting_count++;
+	deadline_arm(&c->deadline, &p->connecting_limit, loop_now(p->loop));
+	return true;
+}
+
+/* In words, with what was tried; the event says it once, then again when it is over. */
+static struct err unreachable(struct upstream_pool *p, enum err_code code, struct err why)
+{
+	metric_add(p->metrics, METRIC_upstream_connects_failed, 0, 0, 1);
+	p->told_unreachable = true;
+	enum event_id event = code == ERR_UPSTREAM_TLS ? EVENT_UPSTREAM_CERTIFICATE : EVENT_UPSTREAM_UNREACHABLE;
+	event_log(event, "%s:%u: %s", p->endpoint->host, p->endpoint->port, err_text(why));
+	return (struct err){code, why.sys, NULL};
+}
+
+static void connect_for_waiting(struct upstream_pool *p);
+
+static void on_resolved(void *context, struct err why, const struct resolved *answer)
+{
+	struct upstream_pool *p = context;
+	p->resolving = false;
+	if (p->closed)
+		return;
+	if (why.code) {
+		struct err told = unreachable(p, ERR_UPSTREAM_NAME, why);
+		for (struct lease_request *q; (q = first_waiting(p));)
+			refuse(p, q, told);
+		return;
+	}
+	p->addresses = *answer;
+	if (p->good_address >= answer->count)
+		p->good_address = 0;
+	uint32_t room = p->settings->upstream_connections - (p->idle_count + p->leased_count + p->connecting_count);
+	while (p->connecting_count < p->waiting_count && room-- > 0) {
+		struct err failed;
+		if (!connect_to(p, (uint8_t)p->good_address, 1, &failed)) {
+			struct lease_request *q = first_waiting(p);
+			refuse(p, q, unreachable(p, ERR_UPSTREAM_CONNECT, failed));
+		}
+	}
+}
+
+/* As many connections are being made as requests wait, within the limit. */
+static void connect_for_waiting(struct upstream_pool *p)
+{
+	uint32_t all = p->idle_count + p->leased_count + p->connecting_count;
+	if (p->resolving || p->closed || p->connecting_count >= p->waiting_count || all >= p->settings->upstream_connections)
+		return;
+	p->resolving = true;
+	resolver_lookup(p->resolver, p->endpoint->host, p->endpoint->port, on_resolved, p);
+}
+
+void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
+{
+	leave(p, c);
+	p->good_address = c->address;
+	if (p->told_unreachable) {
+		p->told_unreachable = false;
+		event_log(EVENT_UPSTREAM_RECOVERED, "%s:%u", p->endpoint->host, p->endpoint->port);
+	}
+	offer(p, c);
+	count_states(p);
+}
+
+/* A connecting or idle connection is over. */
+void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struct err why)
+{
+	bool connecting = c->state == UPSTREAM_CONNECTING;
+	bool idle = c->state == UPSTREAM_IDLE;
+	uint8_t address = c->address, attempts = c->attempts;
+	if (idle && why.code == ERR_CLOSED) {
+		/* It closed first: from now on we do, a little earlier, so that no request meets a closing connection. */
+		msec_t lived = loop_now(p->loop) - c->idle_since;
+		uint32_t learned = (uint32_t)(lived - lived / 8);
+		if (learned < IDLE_LEARNED_LEAST_MS)
+			learned = IDLE_LEARNED_LEAST_MS;
+		if (learned < p->idle.limit_ms)
+			p->idle.limit_ms = learned;
+	}
+	drop(p, c);
+	if (connecting && !p->closed) {
+		struct err failed;
+		bool again = attempts < p->addresses.count && p->addresses.count > 0 &&
+			     connect_to(p, (uint8_t)((address + 1u) % p->addresses.count), attempts + 1, &failed);
+		if (!again) {
+			struct err told = unreachable(p, why.code == ERR_TLS ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, why);
+			if (p->waiting_count > p->connecting_count)
+				refuse(p, first_waiting(p), told);
+			if (p->connecting_count == 0)
+				resolver_forget(p->resolver, p->endpoint->host);
+		}
+	}
+	count_states(p);
+}
+
+/* ---- leases ---- */
+
+struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh, struct upstream_conn **out)
+{
+	*out = NULL;
+	if (p->closed)
+		return ERR_OF(DRAINING);
+	struct list *newest = fresh ? NULL : list_last(&p->idle.armed);
+	if (newest) {
+		struct upstream_conn *c = container_of(newest, struct upstream_conn, deadline.link);
+		leave(p, c);
+		lend(p, c);
+		*out = c;
+		return OK;
+	}
+	if (p->waiting_count >= p->settings->upstream_queue)
+		return ERR_OF(UPSTREAM_BUSY);
+	q->since = loop_now(p->loop);
+	list_push_back(&p->waiting, &q->link);
+	p->waiting_count++;
+	connect_for_waiting(p);
+	count_states(p);
+	return OK;
+}
+
+void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q)
+{
+	if (list_empty(&q->link))
+		return;
+	list_remove(&q->link);
+	p->waiting_count--;
+}
+
+void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable)
+{
+	if (c->state != UPSTREAM_LEASED)
+		return;
+	c->user = NULL;
+	if (!reusable || p->closed || c->io.gone || c->io.state != STREAM_OPEN || stream_is_blocked(&c->io)) {
+		drop(p, c);
+		connect_for_waiting(p); /* there is room for one more now */
+	} else {
+		leave(p, c);
+		stream_resume(&c->io);
+		offer(p, c);
+	}
+}
+
+void upstream_pool_close(struct upstream_pool *p)
+{
+	if (p->closed)
+		return;
+	p->closed = true;
+	for (struct lease_request *q; (q = first_waiting(p));)
+		refuse(p, q, ERR_OF(DRAINING));
+	for (struct list *l; (l = list_first(&p->idle.armed));)
+		drop(p, container_of(l, struct upstream_conn, deadline.link));
+	for (struct list *l; (l = list_first(&p->connecting));)
+		drop(p, container_of(l, struct upstream_conn, link));
+	resolver_close(p->resolver);
+	deadline_queue_close(&p->idle);
+	deadline_queue_close(&p->connecting_limit);
+	count_states(p);
+}

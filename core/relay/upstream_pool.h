@@ -1,0 +1,59 @@
+/* Leases of kept connections to one endpoint with one credential: never shared between two. Owned by a worker's relay; its thread only.
+ *
+ *   lease: newest idle -> at once; else a new connection, or a place in the queue -> granted() or refused() later, never from inside the call
+ */
+#pragma once
+#include "core/base/metrics.h"
+#include "core/base/settings.h"
+#include "core/net/resolver.h"
+#include "core/net/timers.h"
+#include "core/relay/upstream_conn.h"
+
+struct upstream_endpoint { /* from settings, checked once */
+	char host[256];
+	uint16_t port;
+	bool tls;
+	char *fixed; /* whole header lines sent with each request: Host, Authorization */
+	size_t fixed_len;
+};
+
+struct lease_request { /* embedded in who asks */
+	struct list link; /* in the pool's queue */
+	void (*granted)(struct lease_request *q, struct upstream_conn *c);
+	void (*refused)(struct lease_request *q, struct err why);
+	msec_t since;
+};
+
+struct upstream_pool {
+	struct loop *loop;
+	const struct settings *settings;
+	struct metric_block *metrics;
+	const struct upstream_endpoint *endpoint;
+	struct tls_client *tls; /* owned; NULL for plain */
+	struct resolver *resolver; /* owned */
+	struct deadline_queue idle; /* its list is the list of idle connections, oldest first */
+	struct deadline_queue connecting_limit;
+	struct list connecting, leased, closing;
+	uint32_t idle_count, connecting_count, leased_count;
+	struct list waiting; /* of lease_request: first come, first served */
+	uint32_t waiting_count;
+	struct resolved addresses;
+	size_t good_address; /* the one that worked last comes first */
+	bool resolving, closed, told_unreachable;
+};
+
+struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
+			      const struct upstream_endpoint *endpoint);
+/* Closes idle and connecting ones, refuses who waits; leased ones close when given back. */
+void upstream_pool_close(struct upstream_pool *p);
+void upstream_pool_done(struct upstream_pool *p);
+
+/* *out: the connection, or NULL when q waits. An error when the queue is full; then q is not in it. fresh: no kept connection. */
+struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh, struct upstream_conn **out);
+void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q);
+/* Gives a lease back. reusable: the exchange on it is complete in both directions. */
+void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable);
+
+/* From upstream_conn.c */
+void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c);
+void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struct err why);
