@@ -48,7 +48,8 @@ struct relay {
 	struct request_log_buffer *log;  /* may be NULL */
 	struct upstream_pool pool;
 	struct deadline_queue waits[WAIT_COUNT];
-	struct list ready; /* exchanges for which something came while another one ran */
+	struct list ready; /* exchanges that were granted or refused a connection; run before the loop sleeps */
+	uv_prepare_t before_poll;
 	struct list spare; /* exchanges to use again */
 	uint32_t spare_count;
 	/* Of the callback that runs now */
@@ -75,6 +76,3 @@ void relay_drain(struct relay *r);
 void relay_stop(struct relay *r, bool at_once);
 /* After on_empty and after the loop closed its handles. */
 void relay_done(struct relay *r);
-
-/* Runs exchanges in r->ready. Every callback from below ends with it. */
-void relay_run_ready(struct relay *r);

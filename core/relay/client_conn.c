@@ -1,0 +1,358 @@
+#include "core/relay/client_conn.h"
+
+#include "core/base/log.h"
+#include "core/relay/exchange.h"
+
+#include <stdlib.h>
+
+enum { LINGER_BYTES = 1024 * 1024 };
+
+static struct client_conn *conn_of(struct stream *s)
+{
+	return container_of(s, struct client_conn, io);
+}
+
+/* ---- bytes that must wait ---- */
+
+static void count_held(struct client_conn *c, int64_t n)
+{
+	struct relay *r = c->relay;
+	r->held_bytes = (size_t)((int64_t)r->held_bytes + n);
+	metric_add(r->metrics, METRIC_held, 0, 0, n);
+}
+
+static void mark_unfinished(struct client_conn *c, bool unfinished)
+{
+	struct relay *r = c->relay;
+	size_t n = c->held ? c->held->cap : 0;
+	if (unfinished == c->unfinished)
+		return;
+	c->unfinished = unfinished;
+	r->unfinished_bytes = unfinished ? r->unfinished_bytes + n : r->unfinished_bytes - n;
+	metric_set(r->metrics, METRIC_unfinished_head, 0, 0, (int64_t)r->unfinished_bytes);
+}
+
+static void held_drop(struct client_conn *c)
+{
+	if (!c->held)
+		return;
+	mark_unfinished(c, false);
+	count_held(c, -(int64_t)c->held->cap);
+	free(c->held);
+	c->held = NULL;
+}
+
+/* False: no memory. */
+static bool held_append(struct client_conn *c, const char *bytes, size_t n)
+{
+	bool unfinished = c->unfinished;
+	size_t have = c->held ? c->held->n : 0, cap = c->held ? c->held->cap : 0;
+	if (have + n > cap) {
+		mark_unfinished(c, false);
+		size_t more = have + n < 2 * cap ? 2 * cap : have + n;
+		struct held *bigger = realloc(c->held, sizeof(*bigger) + more);
+		if (!bigger)
+			return false;
+		count_held(c, (int64_t)(more - cap));
+		bigger->cap = more;
+		bigger->n = have;
+		c->held = bigger;
+		mark_unfinished(c, unfinished);
+	}
+	memcpy(c->held->bytes + have, bytes, n);
+	c->held->n = have + n;
+	return true;
+}
+
+/* What no step consumed in this turn is kept for the next. */
+static void settle(struct client_conn *c)
+{
+	struct relay *r = c->relay;
+	struct input left = r->in;
+	r->in = (struct input){0};
+	if (c->io.state >= STREAM_CLOSING || c->lingering)
+		return;
+	if (left.n == 0) {
+		held_drop(c);
+		return;
+	}
+	if (left.in_place) {
+		if (!held_append(c, left.at, left.n)) {
+			client_conn_reset(c, CLOSE_FULL);
+			return;
+		}
+	} else if (left.at != c->held->bytes) {
+		memmove(c->held->bytes, left.at, left.n);
+		c->held->n = left.n;
+	}
+	bool head = c->exchange && exchange_awaits_head(c->exchange);
+	mark_unfinished(c, head);
+	if (!head) /* the next request came while this one runs: no more until its turn */
+		stream_pause(&c->io);
+}
+
+/* Attackers send beginnings of heads and wait: the oldest make room. */
+static void shed_unfinished(struct relay *r, struct client_conn *except)
+{
+	while (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes) {
+		struct client_conn *oldest = NULL;
+		list_for_each(link, &r->waits[WAIT_HEAD].armed) {
+			struct client_conn *c = container_of(link, struct client_conn, deadline.link);
+			if (c->unfinished && c != except) {
+				oldest = c;
+				break;
+			}
+		}
+		if (!oldest)
+			return;
+		metric_add(r->metrics, METRIC_unfinished_heads_shed, 0, 0, 1);
+		client_conn_reset(oldest, CLOSE_FULL);
+	}
+}
+
+/* ---- turns ---- */
+
+void client_conn_turn(struct client_conn *c, unsigned event)
+{
+	struct relay *r = c->relay;
+	if (!r->in.at && c->held)
+		r->in = (struct input){c->held->bytes, c->held->n, false};
+	for (;;) {
+		if (!c->exchange) {
+			/* A caller that sends requests without reading answers gets no further ones. */
+			if (r->in.n == 0 || c->io.state != STREAM_OPEN || c->lingering || stream_is_blocked(&c->io))
+				break;
+			c->exchange = exchange_new(r, c);
+			if (!c->exchange) {
+				client_conn_reset(c, CLOSE_FULL);
+				break;
+			}
+			c->requests++;
+			event = EV_ENTER;
+		}
+		exchange_run(c->exchange, event);
+		if (c->exchange)
+			break;
+		event = EV_ENTER;
+	}
+	settle(c);
+	if (!c->exchange && !c->lingering && c->io.state == STREAM_OPEN) {
+		if (c->io.paused && !c->held)
+			stream_resume(&c->io);
+		client_conn_wait(c, WAIT_IDLE);
+	}
+	if (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes)
+		shed_unfinished(r, c);
+}
+
+void client_conn_wait(struct client_conn *c, enum wait w)
+{
+	c->wait = (uint8_t)w;
+	if (w == WAIT_NONE)
+		deadline_disarm(&c->deadline);
+	else
+		deadline_arm(&c->deadline, &c->relay->waits[w], loop_now(c->relay->loop));
+}
+
+const char *client_conn_address(struct client_conn *c, char out[static 64])
+{
+	struct sockaddr_storage a = {.ss_family = AF_INET6};
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a;
+	if (c->address_known) {
+		memcpy(&v6->sin6_addr, c->address, sizeof(c->address));
+		return address_text(&a, out);
+	}
+	if (!stream_peer(&c->io, &a))
+		return "?";
+	if (a.ss_family == AF_INET) {
+		memset(c->address, 0, 10);
+		memset(c->address + 10, 0xff, 2);
+		memcpy(c->address + 12, &v4->sin_addr, 4);
+	} else {
+		memcpy(c->address, &v6->sin6_addr, sizeof(c->address));
+	}
+	c->address_known = true;
+	return address_text(&a, out);
+}
+
+static void on_ready(struct stream *s)
+{
+	struct client_conn *c = conn_of(s);
+	client_conn_wait(c, WAIT_IDLE);
+}
+
+static void on_bytes(struct stream *s, char *bytes, size_t n)
+{
+	struct client_conn *c = conn_of(s);
+	struct relay *r = c->relay;
+	metric_add(r->metrics, METRIC_client_received, 0, 0, (int64_t)n);
+	if (c->lingering) {
+		c->requests += (uint32_t)(n < LINGER_BYTES ? n : LINGER_BYTES); /* no more requests come: counts what is thrown away */
+		if (c->requests > LINGER_BYTES)
+			client_conn_reset(c, c->close_reason);
+		return;
+	}
+	if (c->held) {
+		if (!held_append(c, bytes, n)) {
+			client_conn_reset(c, CLOSE_FULL);
+			return;
+		}
+		r->in = (struct input){c->held->bytes, c->held->n, false};
+	} else {
+		r->in = (struct input){bytes, n, true};
+	}
+	client_conn_turn(c, EV_BYTES);
+}
+
+static void on_blocked(struct stream *s)
+{
+	struct client_conn *c = conn_of(s);
+	if (c->exchange)
+		exchange_client_blocked(c->exchange);
+}
+
+static void on_drained(struct stream *s)
+{
+	struct client_conn *c = conn_of(s);
+	if (c->lingering)
+		return;
+	client_conn_turn(c, EV_CLIENT_DRAINED);
+}
+
+static void on_gone(struct stream *s, struct err why)
+{
+	struct client_conn *c = conn_of(s);
+	struct relay *r = c->relay;
+	if (c->lingering) {
+		client_conn_reset(c, c->close_reason); /* nothing is left to lose: both directions ended */
+		return;
+	}
+	if (c->exchange) {
+		client_conn_turn(c, EV_CLIENT_GONE);
+		if (c->io.state < STREAM_CLOSING)
+			client_conn_reset(c, CLOSE_ABANDONED);
+	} else if (why.code == ERR_TLS) {
+		client_conn_reset(c, CLOSE_TLS);
+	} else {
+		client_conn_close(c, why.code == ERR_NETWORK ? CLOSE_NETWORK : c->requests == 0 ? CLOSE_PROBE : CLOSE_BY_CALLER);
+	}
+}
+
+static void on_closed(struct stream *s)
+{
+	struct client_conn *c = conn_of(s);
+	struct relay *r = c->relay;
+	held_drop(c);
+	free(c);
+	r->clients--;
+	__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
+	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, -1);
+	if (r->stopping && r->clients == 0)
+		r->on_empty(r);
+}
+
+static const struct stream_events events = {
+	.on_ready = on_ready,
+	.on_bytes = on_bytes,
+	.on_blocked = on_blocked,
+	.on_drained = on_drained,
+	.on_gone = on_gone,
+	.on_closed = on_closed,
+};
+
+/* ---- beginning and end ---- */
+
+/* At the limit the connection that has been idle longest makes room. */
+static bool make_room(struct relay *r)
+{
+	struct list *oldest = list_first(&r->waits[WAIT_IDLE].armed);
+	if (!oldest)
+		return false;
+	client_conn_close(container_of(oldest, struct client_conn, deadline.link), CLOSE_FULL);
+	return true;
+}
+
+static const char full_answer[] = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
+
+void client_conn_accept(struct relay *r, struct listener *from)
+{
+	struct client_conn *c = calloc(1, sizeof(*c));
+	if (!c)
+		return; /* stays in the listener's queue; tried again at the next one */
+	c->relay = r;
+	c->tls = from->tls != NULL;
+	deadline_init(&c->deadline);
+	stream_init(&c->io, r->loop, &events);
+	r->clients++;
+	uint32_t all = __atomic_add_fetch(r->node_clients, 1, __ATOMIC_RELAXED);
+	metric_add(r->metrics, METRIC_client_connections, 0, 0, 1);
+	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, 1);
+	bool full = all > r->clients_max && !make_room(r);
+	struct err failed = stream_accept(&c->io, (uv_stream_t *)&from->tcp, full ? NULL : from->tls);
+	if (failed.code) {
+		client_conn_reset(c, CLOSE_NETWORK);
+		return;
+	}
+	if (full) {
+		metric_add(r->metrics, METRIC_client_connections_refused, 0, 0, 1);
+		event_log(EVENT_CONNECTIONS_FULL, "%u are open", all - 1);
+		if (!c->tls)
+			stream_write(&c->io, full_answer, sizeof(full_answer) - 1);
+		client_conn_close(c, CLOSE_FULL);
+		return;
+	}
+	client_conn_wait(c, c->tls ? WAIT_HEAD : WAIT_IDLE);
+}
+
+static void leave(struct client_conn *c, enum close_reason why)
+{
+	if (!c->shut) {
+		c->shut = true;
+		metric_add(c->relay->metrics, METRIC_closes, why, 0, 1);
+	}
+	c->close_reason = (uint8_t)why;
+	held_drop(c);
+}
+
+void client_conn_close(struct client_conn *c, enum close_reason why)
+{
+	if (c->io.state >= STREAM_CLOSING || c->lingering)
+		return;
+	leave(c, why);
+	if (c->io.state == STREAM_OPEN && !c->io.gone) {
+		/* Our end first, then what the caller still sends is thrown away for a moment: closing over unread bytes would reset the connection and
+		 * might take the answer away from under the caller. */
+		c->lingering = true;
+		c->requests = 0;
+		stream_end(&c->io);
+		stream_resume(&c->io);
+		client_conn_wait(c, WAIT_LINGER);
+		return;
+	}
+	client_conn_wait(c, WAIT_NONE);
+	stream_close(&c->io);
+}
+
+void client_conn_reset(struct client_conn *c, enum close_reason why)
+{
+	if (c->io.state >= STREAM_CLOSING)
+		return;
+	leave(c, why);
+	struct exchange *x = c->exchange;
+	if (x)
+		exchange_abandon(x);
+	client_conn_wait(c, WAIT_NONE);
+	if (!c->lingering && why != CLOSE_BY_CALLER && why != CLOSE_PROBE)
+		stream_reset(&c->io);
+	stream_close(&c->io);
+}
+
+void client_conn_after(struct client_conn *c, enum client_after what, enum close_reason why)
+{
+	c->exchange = NULL;
+	if (what == CLIENT_RESET)
+		client_conn_reset(c, why);
+	else if (what == CLIENT_CLOSE)
+		client_conn_close(c, why);
+}

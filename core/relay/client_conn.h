@@ -1,0 +1,38 @@
+/* A caller's connection: keep-alive, pipelining, which wait it is in. Owned by its relay; outlives its exchanges. An idle one holds this struct and
+ * its TLS state, nothing else. */
+#pragma once
+#include "core/net/listener.h"
+#include "core/net/stream.h"
+#include "core/relay/relay.h"
+
+struct held { /* raw bytes not yet consumed: the beginning of a head, or a next request that came early */
+	size_t n, cap;
+	char bytes[];
+};
+
+struct client_conn {
+	struct stream io;
+	struct relay *relay;
+	struct deadline deadline; /* in relay->waits[wait] */
+	struct exchange *exchange;
+	struct held *held;
+	uint32_t requests;
+	uint8_t wait, close_reason;
+	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1;
+	uint8_t address[16]; /* IPv6 or mapped IPv4; asked for at the first log line */
+};
+
+enum client_after { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_RESET };
+
+/* A connection waits at the listener. */
+void client_conn_accept(struct relay *r, struct listener *from);
+/* The exchange is over and gone; what becomes of its connection. Called by exchange.c only. */
+void client_conn_after(struct client_conn *c, enum client_after what, enum close_reason why);
+void client_conn_wait(struct client_conn *c, enum wait w);
+/* Runs the connection's exchange with this event, then further requests that are already here. */
+void client_conn_turn(struct client_conn *c, unsigned event);
+/* The caller's address in words; "?" when the connection is gone already. */
+const char *client_conn_address(struct client_conn *c, char out[static 64]);
+/* Ends it: in good order, or with a reset. */
+void client_conn_close(struct client_conn *c, enum close_reason why);
+void client_conn_reset(struct client_conn *c, enum close_reason why);

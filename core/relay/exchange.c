@@ -1,0 +1,575 @@
+#include "core/relay/exchange.h"
+
+#include "core/base/log.h"
+#include "core/relay/answer.h"
+#include "core/relay/pump.h"
+#include "core/relay/request_line.h"
+#include "core/relay/route.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { HELD_WHILE_WAITING_BYTES = 64 * 1024 };
+
+/* ---- small decisions that several steps share ---- */
+
+/* The caller gets a self-made answer; when part of another one has gone out already, only a cut connection tells the truth. */
+static enum step answer_with(struct exchange *x, struct err why)
+{
+	x->failure = why;
+	if (!x->answered)
+		return STEP_ANSWER;
+	x->after = CLIENT_RESET;
+	x->close_reason = CLOSE_CUT;
+	return STEP_FINISH;
+}
+
+static enum step unexpected(struct exchange *x, enum event ev)
+{
+	metric_add(x->relay->metrics, METRIC_unexpected_events, 0, 0, 1);
+	event_log(EVENT_INTERNAL_ERROR, "event %d came in step %s", ev, exchange_step_name(x->step));
+	return answer_with(x, ERR_OF(INTERNAL));
+}
+
+static void give_back(struct exchange *x, bool reusable)
+{
+	struct upstream_conn *c = x->leased;
+	if (!c)
+		return;
+	x->leased = NULL;
+	upstream_pool_release(&x->relay->pool, c, reusable);
+}
+
+/* ---- what the leased connection and the pool tell us ---- */
+
+static void on_up_bytes(void *context, char *bytes, size_t n)
+{
+	struct exchange *x = context;
+	x->relay->answer_in = (struct input){bytes, n, true};
+	client_conn_turn(x->client, EV_UP_BYTES);
+}
+
+static void on_up_blocked(void *context)
+{
+	struct exchange *x = context;
+	stream_pause(&x->client->io);
+}
+
+static void on_up_drained(void *context)
+{
+	struct exchange *x = context;
+	client_conn_turn(x->client, EV_UP_DRAINED);
+}
+
+static void on_up_gone(void *context, struct err why)
+{
+	struct exchange *x = context;
+	x->upstream_end = why;
+	client_conn_turn(x->client, EV_UP_GONE);
+}
+
+static const struct upstream_user upstream_events = {on_up_bytes, on_up_blocked, on_up_drained, on_up_gone};
+
+static void take_lease(struct exchange *x, struct upstream_conn *c)
+{
+	x->leased = c;
+	c->user = &upstream_events;
+	c->user_context = x;
+}
+
+/* Never from inside a step: the relay runs us before the loop sleeps. */
+static void run_later(struct exchange *x, enum event ev)
+{
+	x->ready_event = (uint8_t)ev;
+	list_remove(&x->link);
+	list_push_back(&x->relay->ready, &x->link);
+}
+
+static void on_granted(struct lease_request *q, struct upstream_conn *c)
+{
+	struct exchange *x = container_of(q, struct exchange, lease);
+	take_lease(x, c);
+	run_later(x, EV_LEASED);
+}
+
+static void on_refused(struct lease_request *q, struct err why)
+{
+	struct exchange *x = container_of(q, struct exchange, lease);
+	x->upstream_end = why;
+	run_later(x, EV_LEASE_REFUSED);
+}
+
+/* ---- the steps ---- */
+
+static enum step refuse_head(struct exchange *x, enum guard_reason why)
+{
+	metric_add(x->relay->metrics, METRIC_guard_refusals, why, 0, 1);
+	return answer_with(x, (struct err){guard_reason_status(why) == 431 ? ERR_HEAD_TOO_LARGE : ERR_HEAD_MALFORMED, 0, guard_reason_text(why)});
+}
+
+static enum step receive(struct exchange *x, enum event ev)
+{
+	struct relay *r = x->relay;
+	enum guard_reason why = GUARD_FINE;
+	if (ev != EV_ENTER && ev != EV_BYTES)
+		return ev == EV_CLIENT_DRAINED ? STEP_RECEIVE : unexpected(x, ev);
+	long len = http_guard_request(r->in.at, r->in.n, &x->scanned, &r->head_limits, &why);
+	if (len == 0)
+		return STEP_RECEIVE;
+	if (len < 0 || !http_parse_request(r->in.at, (size_t)len, &r->head, &why))
+		return refuse_head(x, why);
+	x->at_head = clock_now();
+	x->http10 = r->head.http10;
+	x->keep_alive = r->head.keep_alive;
+	x->head_only = r->head.method == HTTP_HEAD;
+	http_body_start(&x->body, &r->head);
+	r->in.at += len;
+	r->in.n -= (size_t)len;
+	return STEP_ROUTE;
+}
+
+static enum step route(struct exchange *x, enum event ev)
+{
+	struct err refused = route_request(x, &x->relay->head);
+	if (refused.code)
+		return answer_with(x, refused);
+	/* Our own pages need nobody's identity and no cloud: a balancer, and an administrator's browser, ask for them. */
+	return x->relay->head.method == HTTP_POST ? STEP_AUTHENTICATE : STEP_ANSWER;
+}
+
+static enum step authenticate(struct exchange *x, enum event ev)
+{
+	/* Windows authentication is not built yet: nobody is let in, but by the switch of test builds that works on loopback only. */
+	if (!x->relay->settings->loopback_caller.account)
+		return answer_with(x, ERR_OF(LOGON_REQUIRED));
+	return STEP_INSPECT;
+}
+
+static enum step inspect(struct exchange *x, enum event ev)
+{
+	struct relay *r = x->relay;
+	if (ev == EV_CLIENT_DRAINED)
+		return STEP_INSPECT;
+	if (ev != EV_ENTER && ev != EV_BYTES)
+		return unexpected(x, ev);
+	if (x->action_unknown)
+		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
+	if (ev == EV_ENTER && x->wants_100 && r->in.n == 0 && !x->body.complete) {
+		stream_write(&x->client->io, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+		x->wants_100 = false;
+	}
+	struct err failed = pump_take(x);
+	if (failed.code)
+		return answer_with(x, failed);
+	struct input content = pump_content(x);
+	/* A message that comes in small pieces is looked at again when it has doubled, not at each of them. */
+	if (content.n < x->look_again_at && !x->body.complete && content.n < SOAP_LOOK_BYTES)
+		return STEP_INSPECT;
+	struct slice child;
+	enum soap_look look = soap_first_child(content.at, content.n, x->body.complete, &child);
+	if (look == SOAP_MORE && !x->body.complete && content.n < SOAP_LOOK_BYTES) {
+		x->look_again_at = 2 * content.n;
+		return STEP_INSPECT;
+	}
+	if (look == SOAP_FOUND) {
+		const struct rms_op *named = rms_op_by_element(x->service, child);
+		if (!named || (x->op && x->op != named))
+			return answer_with(x, named ? ERR_OF(ACTION_MISMATCH) : ERR_OF(ACTION_UNKNOWN));
+		x->op = named;
+	} else if (x->op) {
+		x->uninspected = true; /* we look, the service decides */
+	} else {
+		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
+	}
+	return STEP_CONNECT;
+}
+
+static enum step connect_upstream(struct exchange *x, enum event ev)
+{
+	struct relay *r = x->relay;
+	struct upstream_conn *c;
+	struct err failed;
+	switch (ev) {
+	case EV_ENTER:
+		failed = upstream_pool_lease(&r->pool, &x->lease, x->retried, &c);
+		if (failed.code)
+			return answer_with(x, failed);
+		if (!c)
+			return STEP_CONNECT;
+		take_lease(x, c);
+		return STEP_RELAY;
+	case EV_LEASED:
+		return STEP_RELAY;
+	case EV_LEASE_REFUSED:
+		return answer_with(x, x->upstream_end);
+	case EV_BYTES: /* more of the body, while it waits its turn */
+		failed = pump_take(x);
+		if (failed.code)
+			return answer_with(x, failed);
+		if (pump_content(x).n > HELD_WHILE_WAITING_BYTES)
+			stream_pause(&x->client->io);
+		return STEP_CONNECT;
+	case EV_CLIENT_DRAINED:
+		return STEP_CONNECT;
+	case EV_UP_BYTES: /* the connection ended or spoke before it was asked anything */
+	case EV_UP_GONE:
+		list_remove(&x->link);
+		give_back(x, false);
+		return answer_with(x, ERR_OF(UPSTREAM_LOST));
+	default:
+		return unexpected(x, ev);
+	}
+}
+
+static enum step forward(struct exchange *x)
+{
+	struct err failed = pump_take(x);
+	if (!failed.code)
+		failed = pump_forward(x);
+	if (!failed.code)
+		return STEP_RELAY;
+	give_back(x, false); /* what the cloud has of this request must never look complete */
+	return answer_with(x, failed);
+}
+
+static enum step reply_over(struct exchange *x, bool in_order)
+{
+	bool reusable = in_order && x->reply.complete && x->reply.framing != BODY_UNTIL_CLOSE && x->body_sent && x->up_keeps && !x->extra_bytes;
+	give_back(x, reusable);
+	if (x->close_after) {
+		x->after = CLIENT_CLOSE;
+		x->close_reason = x->early && !x->body.complete ? CLOSE_EARLY : x->relay->draining ? CLOSE_DRAIN : CLOSE_ASKED;
+	}
+	return STEP_FINISH;
+}
+
+static enum step cloud_left(struct exchange *x)
+{
+	if (x->replacement) {
+		give_back(x, false);
+		return answer_with(x, (struct err){.code = x->replacement});
+	}
+	if (pump_reply_end(x, x->upstream_end))
+		return reply_over(x, false);
+	bool reused = x->leased->uses > 1;
+	give_back(x, false);
+	if (x->reply_begun)
+		return answer_with(x, ERR_OF(UPSTREAM_ANSWER_CUT));
+	/* The one step back: a kept connection ended before any answer byte, the operation only reads, and all of it is still here. */
+	if (reused && !x->reply_bytes && pump_rewind(x)) {
+		metric_add(x->relay->metrics, METRIC_upstream_retries, 0, 0, 1);
+		return STEP_CONNECT;
+	}
+	return answer_with(x, ERR_OF(UPSTREAM_LOST));
+}
+
+static enum step relay_both(struct exchange *x, enum event ev)
+{
+	switch (ev) {
+	case EV_ENTER:
+		if (!x->client->held)
+			stream_resume(&x->client->io);
+		return forward(x);
+	case EV_BYTES:
+		return forward(x);
+	case EV_UP_BYTES:
+		switch (pump_reply(x)) {
+		case REPLY_MORE:
+			return STEP_RELAY;
+		case REPLY_COMPLETE:
+			return reply_over(x, true);
+		case REPLY_REPLACED:
+			give_back(x, x->reply.complete && x->body_sent && x->up_keeps && !x->extra_bytes);
+			return answer_with(x, (struct err){.code = x->replacement});
+		default:
+			give_back(x, false);
+			return answer_with(x, x->failure);
+		}
+	case EV_UP_GONE:
+		return cloud_left(x);
+	case EV_UP_DRAINED:
+		if (!x->client->held)
+			stream_resume(&x->client->io);
+		return STEP_RELAY;
+	case EV_CLIENT_DRAINED:
+		stream_resume(&x->leased->io);
+		return STEP_RELAY;
+	default:
+		return unexpected(x, ev);
+	}
+}
+
+/* Whether the connection can serve another request after this answer, although the request's body was not read. */
+static bool rest_can_be_skipped(const struct exchange *x)
+{
+	if (x->body.complete)
+		return true;
+	if (x->wants_100) /* it may send the body or not: what comes next could be either */
+		return false;
+	return x->body.framing == BODY_CHUNKED || x->body.left <= x->relay->settings->limits_discard_bytes;
+}
+
+static enum step skip_rest(struct exchange *x)
+{
+	struct err failed = pump_take(x);
+	pump_drop_content(x);
+	if (!failed.code && !x->body.complete && x->body.seen <= x->relay->settings->limits_discard_bytes)
+		return STEP_ANSWER;
+	if (!x->body.complete || failed.code) {
+		x->after = CLIENT_CLOSE;
+		x->close_reason = CLOSE_REFUSED;
+	}
+	return STEP_FINISH;
+}
+
+static enum step answer(struct exchange *x, enum event ev)
+{
+	if (ev == EV_BYTES)
+		return skip_rest(x);
+	if (ev != EV_ENTER)
+		return ev == EV_CLIENT_DRAINED ? STEP_ANSWER : unexpected(x, ev);
+	upstream_pool_cancel(&x->relay->pool, &x->lease);
+	give_back(x, false);
+	bool spoiled = err_row(x->failure.code)->flags & ERR_FLAG_CLOSE || !rest_can_be_skipped(x);
+	bool close = spoiled || !x->keep_alive || x->relay->draining;
+	if (x->failure.code)
+		answer_failure(x, close);
+	else if (x->service)
+		answer_help(x, close);
+	else
+		answer_health(x, slice_equal(x->relay->head.path, SLICE("/readyz")), close);
+	if (close) {
+		x->after = CLIENT_CLOSE;
+		x->close_reason = spoiled ? CLOSE_REFUSED : x->relay->draining ? CLOSE_DRAIN : CLOSE_ASKED;
+		return STEP_FINISH;
+	}
+	return skip_rest(x);
+}
+
+/* ---- the end ---- */
+
+static void count(struct exchange *x)
+{
+	struct relay *r = x->relay;
+	unsigned op = x->op ? x->op->id : OP_NONE;
+	enum err_effect effect = x->failure.code ? err_row(x->failure.code)->effect : EFFECT_OK;
+	x->at_end = clock_now();
+	metric_add(r->metrics, METRIC_requests, op, effect, 1);
+	metric_add(r->metrics, METRIC_client_sent, 0, 0, (int64_t)x->client_sent);
+	if (x->failure.code)
+		metric_add(r->metrics, METRIC_failures, x->failure.code, 0, 1);
+	if (x->at_head) {
+		usec_t all = x->at_end - x->at_head;
+		usec_t service = x->at_first > x->at_sent && x->at_sent ? x->at_first - x->at_sent : 0;
+		metric_time(r->metrics, METRIC_connector_time, op, effect, all);
+		metric_time(r->metrics, METRIC_processing_time, op, effect, all > service ? all - service : 0);
+		if (service)
+			metric_time(r->metrics, METRIC_service_time, op, effect, service);
+	}
+	request_line_write(x, effect);
+}
+
+static void recycle(struct exchange *x)
+{
+	struct relay *r = x->relay;
+	upstream_pool_cancel(&r->pool, &x->lease);
+	give_back(x, false);
+	list_remove(&x->link);
+	pump_free(x);
+	http_body_done(&x->body);
+	http_body_done(&x->reply);
+	r->exchanges--;
+	metric_set(r->metrics, METRIC_exchanges_open, 0, 0, r->exchanges);
+	if (r->spare_count < RELAY_SPARE_EXCHANGES) {
+		r->spare_count++;
+		list_push_front(&r->spare, &x->link);
+	} else {
+		free(x);
+	}
+}
+
+/* Connection problems of callers who sent nothing complete are no requests. */
+static bool was_a_request(const struct exchange *x)
+{
+	return x->at_head || x->failure.code != ERR_CALLER_GONE;
+}
+
+static enum step finish(struct exchange *x, enum event ev)
+{
+	struct client_conn *c = x->client;
+	enum client_after after = x->after;
+	enum close_reason why = x->close_reason;
+	if (was_a_request(x))
+		count(x);
+	recycle(x);
+	client_conn_after(c, after, why);
+	return STEP_FINISH;
+}
+
+void exchange_abandon(struct exchange *x)
+{
+	x->client->exchange = NULL;
+	if (!x->failure.code)
+		x->failure = ERR_OF(CALLER_GONE);
+	if (was_a_request(x))
+		count(x);
+	recycle(x);
+}
+
+/* ---- waiting ---- */
+
+static enum wait wait_of(const struct exchange *x)
+{
+	switch (x->step) {
+	case STEP_RECEIVE:
+		return WAIT_HEAD;
+	case STEP_CONNECT:
+		return WAIT_LEASE;
+	case STEP_RELAY:
+		if (stream_is_blocked(&x->client->io))
+			return WAIT_CLIENT;
+		if (!x->body_sent)
+			return stream_is_blocked(&x->leased->io) ? WAIT_ANSWER : WAIT_BODY;
+		if (x->reply_bytes)
+			return WAIT_ANSWER;
+		return x->op && x->op->first_byte_tenths > 10 ? WAIT_FIRST_BYTE_LONG : WAIT_FIRST_BYTE;
+	default:
+		return WAIT_BODY;
+	}
+}
+
+/* The turn ends here: keep what borrowed the loop's buffer, and bound the wait. */
+static void park(struct exchange *x)
+{
+	struct client_conn *c = x->client;
+	if (!pump_keep(x)) {
+		x->failure = ERR_OF(NO_MEMORY);
+		client_conn_reset(c, CLOSE_FULL);
+		return;
+	}
+	enum wait w = wait_of(x);
+	/* Activity starts these anew; the others count from the beginning of the wait. */
+	if (w != c->wait || w == WAIT_ANSWER || w == WAIT_CLIENT)
+		client_conn_wait(c, w);
+}
+
+/* A body must come at a pace: looked at each body_grace_ms. */
+static bool body_is_on_time(struct exchange *x)
+{
+	const struct settings *s = x->relay->settings;
+	msec_t waited = loop_now(x->relay->loop) - x->began;
+	return waited < s->limits_body_timeout_ms && x->body.seen * 1000 >= (uint64_t)s->limits_body_min_bytes_s * waited;
+}
+
+/* The caller left, or a wait was too long: what the steps would have to say is the same everywhere, so it stands here once. */
+static enum step cut_short(struct exchange *x, enum event ev)
+{
+	struct client_conn *c = x->client;
+	if (ev == EV_CLIENT_GONE) {
+		x->failure = ERR_OF(CALLER_GONE);
+		x->after = CLIENT_RESET;
+		x->close_reason = CLOSE_ABANDONED;
+		return STEP_FINISH;
+	}
+	switch (c->wait) {
+	case WAIT_HEAD:
+		return answer_with(x, ERR_OF(HEAD_SLOW));
+	case WAIT_BODY:
+		if (body_is_on_time(x)) {
+			client_conn_wait(c, WAIT_BODY);
+			return x->step;
+		}
+		if (x->step == STEP_ANSWER) {
+			x->after = CLIENT_CLOSE;
+			x->close_reason = CLOSE_SLOW;
+			return STEP_FINISH;
+		}
+		return answer_with(x, ERR_OF(BODY_SLOW));
+	case WAIT_LEASE:
+		return answer_with(x, ERR_OF(UPSTREAM_BUSY));
+	case WAIT_CLIENT:
+		x->failure = ERR_OF(CALLER_SLOW);
+		x->after = CLIENT_RESET;
+		x->close_reason = CLOSE_SLOW;
+		return STEP_FINISH;
+	default:
+		return answer_with(x, x->reply_begun ? ERR_OF(UPSTREAM_ANSWER_CUT) : ERR_OF(UPSTREAM_TIMEOUT));
+	}
+}
+
+/* ---- the driver ---- */
+
+static const struct {
+	const char *name;
+	enum step (*run)(struct exchange *x, enum event ev);
+} steps[STEP_COUNT] = {
+#define STEP(name, function) {#name, function},
+	STEPS(STEP)
+#undef STEP
+};
+
+void exchange_run(struct exchange *x, enum event ev)
+{
+	bool cut = ev == EV_CLIENT_GONE || ev == EV_TIMEOUT;
+	bool too_long = loop_now(x->relay->loop) - x->began > x->relay->settings->upstream_total_timeout_ms && x->step == STEP_RELAY;
+	for (;;) {
+		enum step next = cut ? cut_short(x, ev) : too_long ? answer_with(x, ERR_OF(UPSTREAM_TIMEOUT)) : steps[x->step].run(x, ev);
+		if (next == x->step) {
+			park(x);
+			return;
+		}
+		CHECK(next > x->step || (x->step == STEP_RELAY && next == STEP_CONNECT));
+		x->step = (uint8_t)next;
+		ev = EV_ENTER;
+		cut = too_long = false;
+		if (next == STEP_FINISH) {
+			finish(x, ev);
+			return;
+		}
+	}
+}
+
+struct exchange *exchange_new(struct relay *r, struct client_conn *c)
+{
+	struct exchange *x;
+	struct list *spare = list_first(&r->spare);
+	if (spare) {
+		list_remove(spare);
+		r->spare_count--;
+		x = container_of(spare, struct exchange, link);
+	} else {
+		x = malloc(sizeof(*x));
+		if (!x)
+			return NULL;
+	}
+	*x = (struct exchange){.relay = r, .client = c, .id = r->id_next++, .began = loop_now(r->loop)};
+	list_init(&x->link);
+	list_init(&x->lease.link);
+	x->lease.granted = on_granted;
+	x->lease.refused = on_refused;
+	r->content = (struct input){0};
+	r->exchanges++;
+	metric_set(r->metrics, METRIC_exchanges_open, 0, 0, r->exchanges);
+	return x;
+}
+
+bool exchange_awaits_head(const struct exchange *x)
+{
+	return x->step == STEP_RECEIVE;
+}
+
+void exchange_client_blocked(struct exchange *x)
+{
+	if (x->leased && x->step == STEP_RELAY)
+		stream_pause(&x->leased->io);
+}
+
+void exchange_correlation(const struct exchange *x, char out[static CORRELATION_BYTES + 1])
+{
+	snprintf(out, CORRELATION_BYTES + 1, "%016llx%016llx", (unsigned long long)x->relay->id_prefix, (unsigned long long)x->id);
+}
+
+const char *exchange_step_name(unsigned step)
+{
+	return step < STEP_COUNT ? steps[step].name : "?";
+}

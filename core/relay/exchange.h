@@ -1,0 +1,92 @@
+/* ONE request and its answer, top to bottom. Owned by its client_conn, one at a time; recycled by the relay. The worker's thread only. */
+#pragma once
+#include "core/relay/client_conn.h"
+#include "proto/http_parse.h"
+#include "proto/rms_op.h"
+#include "proto/soap.h"
+
+/*   step          function       what it does */
+#define STEPS(STEP) \
+	STEP(RECEIVE, receive)           /* a whole, sane request head                                  */ \
+	STEP(ROUTE, route)               /* path, method, type, SOAPAction; unknown paths end here      */ \
+	STEP(AUTHENTICATE, authenticate) /* who speaks; nobody is trusted yet but by the test switch    */ \
+	STEP(INSPECT, inspect)           /* the first child of Body, before a byte of the body goes on  */ \
+	STEP(CONNECT, connect_upstream)  /* lease an upstream connection, or wait in turn               */ \
+	STEP(RELAY, relay_both)          /* two pumps, byte for byte: XrML is signed text               */ \
+	STEP(ANSWER, answer)             /* self-made; then the rest of the request is thrown away      */ \
+	STEP(FINISH, finish)             /* give back, count, one log line                              */
+
+enum step {
+#define STEP(name, function) STEP_##name,
+	STEPS(STEP)
+#undef STEP
+	STEP_COUNT
+};
+
+enum event {
+	EV_ENTER,          /* the step begins */
+	EV_BYTES,          /* from the caller, in relay->in */
+	EV_CLIENT_DRAINED, /* the kernel has all of the answer so far */
+	EV_CLIENT_GONE,
+	EV_LEASED,
+	EV_LEASE_REFUSED,
+	EV_UP_BYTES, /* from the cloud, in relay->answer_in */
+	EV_UP_DRAINED,
+	EV_UP_GONE, /* exchange.upstream_end says how */
+	EV_TIMEOUT,
+};
+
+enum { CORRELATION_BYTES = 32 };
+
+struct exchange {
+	struct list link; /* in relay->ready or relay->spare */
+	struct relay *relay;
+	struct client_conn *client; /* borrowed: it outlives us */
+	struct upstream_conn *leased;
+	struct lease_request lease;
+	uint8_t step, ready_event;
+	/* The request */
+	const struct rms_service *service;
+	const struct rms_op *op; /* NULL until known */
+	struct http_body body;
+	size_t scanned; /* how far the guard looked at an unfinished head */
+	char *head_out; /* the head for the cloud, kept when the turn ended before it could be sent */
+	size_t head_out_len;
+	char *held; /* content of the body that came but could not go on */
+	size_t held_len, held_cap, look_again_at;
+	char *sent; /* RETRY_SAFE: the content as it came, for a second try */
+	size_t sent_len, sent_cap;
+	enum soap_version soap;
+	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1, retried : 1,
+		uninspected : 1, early : 1;
+	/* The answer */
+	struct http_body reply;
+	struct held *reply_held; /* the beginning of its head */
+	size_t reply_scanned;
+	uint64_t reply_discarded;
+	uint16_t status, upstream_status;
+	uint8_t interim, reply_framing;
+	uint8_t replacement; /* enum err_code: what the caller gets instead of this answer */
+	bool reply_begun : 1, reply_bytes : 1, answered : 1, extra_bytes : 1, up_keeps : 1, close_after : 1;
+	uint32_t retry_after_s;
+	struct err upstream_end, failure;
+	uint8_t after;        /* enum client_after */
+	uint8_t close_reason; /* enum close_reason */
+	uint64_t id;
+	uint64_t client_sent;
+	usec_t at_head, at_sent, at_first, at_end;
+	msec_t began;
+};
+
+struct exchange *exchange_new(struct relay *r, struct client_conn *c);
+/* The only way in. May end and recycle the exchange: then client->exchange is NULL. */
+void exchange_run(struct exchange *x, enum event ev);
+/* Its connection is being reset from outside a step: everything is given back, nothing is answered. */
+void exchange_abandon(struct exchange *x);
+bool exchange_awaits_head(const struct exchange *x);
+/* The caller does not read: pauses the cloud. */
+void exchange_client_blocked(struct exchange *x);
+/* Its deadline passed. */
+void exchange_expired(struct exchange *x);
+void exchange_correlation(const struct exchange *x, char out[static CORRELATION_BYTES + 1]);
+const char *exchange_step_name(unsigned step);

@@ -1,0 +1,98 @@
+#include "core/relay/relay.h"
+
+#include "core/relay/exchange.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static void on_expired(struct deadline *d, struct deadline_queue *q)
+{
+	struct relay *r = q->context;
+	struct client_conn *c = container_of(d, struct client_conn, deadline);
+	enum wait w = (enum wait)(q - r->waits);
+	if (c->lingering)
+		client_conn_reset(c, c->close_reason);
+	else if (c->exchange)
+		client_conn_turn(c, EV_TIMEOUT);
+	else if (w == WAIT_HEAD) /* a TLS handshake that does not end */
+		client_conn_reset(c, CLOSE_SLOW);
+	else
+		client_conn_close(c, CLOSE_IDLE);
+}
+
+/* Exchanges that were granted or refused a connection in this turn. */
+static void run_ready(struct relay *r)
+{
+	for (struct list *link; (link = list_first(&r->ready));) {
+		struct exchange *x = container_of(link, struct exchange, link);
+		list_remove(link);
+		client_conn_turn(x->client, x->ready_event);
+	}
+}
+
+static void on_before_poll(uv_prepare_t *handle)
+{
+	run_ready(handle->data);
+}
+
+struct err relay_open(struct relay *r, struct loop *loop, const struct settings *s, struct metric_block *metrics, struct request_log_buffer *log,
+		      const struct upstream_endpoint *endpoint)
+{
+	r->loop = loop;
+	r->settings = s;
+	r->metrics = metrics;
+	r->log = log;
+	r->head_limits = (struct guard_limits){s->limits_request_head_bytes, 16 * 1024};
+	list_init(&r->ready);
+	list_init(&r->spare);
+	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix))
+		return ERR_OF(SYSTEM, .what = "no random numbers");
+	const uint32_t limits[WAIT_COUNT] = {
+		[WAIT_IDLE] = s->limits_keep_alive_ms,
+		[WAIT_HEAD] = s->limits_head_timeout_ms,
+		[WAIT_BODY] = s->limits_body_grace_ms < s->limits_body_timeout_ms ? s->limits_body_grace_ms : s->limits_body_timeout_ms,
+		[WAIT_LEASE] = s->upstream_queue_ms,
+		[WAIT_FIRST_BYTE] = s->upstream_first_byte_ms,
+		[WAIT_FIRST_BYTE_LONG] = s->upstream_first_byte_ms / 10 * 25,
+		[WAIT_ANSWER] = s->upstream_idle_timeout_ms,
+		[WAIT_CLIENT] = s->limits_client_write_ms,
+		[WAIT_LINGER] = s->limits_linger_ms,
+	};
+	for (int w = WAIT_IDLE; w < WAIT_COUNT; w++)
+		deadline_queue_open(loop, &r->waits[w], limits[w], on_expired, r);
+	/* Handles of this kind run newest first: so before the loop's own, which sends what they write. */
+	uv_prepare_init(&loop->uv, &r->before_poll);
+	r->before_poll.data = r;
+	uv_prepare_start(&r->before_poll, on_before_poll);
+	return upstream_pool_open(&r->pool, loop, s, metrics, endpoint);
+}
+
+void relay_drain(struct relay *r)
+{
+	r->draining = true;
+}
+
+void relay_stop(struct relay *r, bool at_once)
+{
+	r->draining = r->stopping = true;
+	for (int w = WAIT_IDLE; w < WAIT_COUNT; w++)
+		list_for_each_safe(link, &r->waits[w].armed) {
+			struct client_conn *c = container_of(link, struct client_conn, deadline.link);
+			if (at_once)
+				client_conn_reset(c, CLOSE_DRAIN);
+			else if (w == WAIT_IDLE)
+				client_conn_close(c, CLOSE_DRAIN);
+		}
+	if (r->clients == 0)
+		r->on_empty(r);
+}
+
+void relay_done(struct relay *r)
+{
+	while (!list_empty(&r->spare)) {
+		struct list *link = list_first(&r->spare);
+		list_remove(link);
+		free(container_of(link, struct exchange, link));
+	}
+	upstream_pool_done(&r->pool);
+}
