@@ -35,9 +35,11 @@ static void send_page(struct exchange *x, const struct page *p, bool close)
 	gmtime_r(&now, &t);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &t);
 	int n = snprintf(head, sizeof(head),
-			 "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nX-Content-Type-Options: nosniff\r\n"
-			 "Cache-Control: no-store\r\n%s%s\r\n",
-			 p->status, http_status_reason(p->status), date, p->type, p->body_len, p->extra, close ? "Connection: close\r\n" : "");
+	                 "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: "
+	                 "%zu\r\nX-Content-Type-Options: nosniff\r\n"
+	                 "Cache-Control: no-store\r\n%s%s\r\n",
+	                 p->status, http_status_reason(p->status), date, p->type, p->body_len, p->extra,
+	                 close ? "Connection: close\r\n" : "");
 	x->status = (uint16_t)p->status;
 	x->answered = true;
 	stream_write(&x->client->io, head, (size_t)n);
@@ -52,12 +54,16 @@ static void fault_body(struct exchange *x, struct page *p, const char *id)
 	enum err_code code = x->failure.code;
 	/* Exchange and MSDRM know this name; "Client" faults tell the caller that sending it again will not help. */
 	if (code == ERR_NOT_AUTHORIZED)
-		snprintf(text, sizeof(text), "System.UnauthorizedAccessException: %s. (connector correlation %s)", err_text(x->failure), id);
+		snprintf(text, sizeof(text), "System.UnauthorizedAccessException: %s. (connector correlation %s)",
+		         err_text(x->failure), id);
 	else
-		snprintf(text, sizeof(text), "Server did not recognize the value of HTTP Header SOAPAction or the message: %s. (connector correlation %s)",
-			 err_text(x->failure), id);
+		snprintf(text, sizeof(text),
+		         "Server did not recognize the value of HTTP Header SOAPAction or the message: %s. (connector "
+		         "correlation %s)",
+		         err_text(x->failure), id);
 	p->type = x->soap == SOAP_12 ? "application/soap+xml; charset=utf-8" : "text/xml; charset=utf-8";
-	p->body_len = soap_fault(p->body, sizeof(p->body), x->soap, code == ERR_NOT_AUTHORIZED ? "Server" : "Client", text);
+	p->body_len =
+	        soap_fault(p->body, sizeof(p->body), x->soap, code == ERR_NOT_AUTHORIZED ? "Server" : "Client", text);
 }
 
 void answer_failure(struct exchange *x, bool close)
@@ -85,13 +91,16 @@ void answer_failure(struct exchange *x, bool close)
 void answer_help(struct exchange *x, bool close)
 {
 	struct page p = {.status = 200, .type = "text/html; charset=utf-8"};
-	int n = snprintf(p.body, sizeof(p.body),
-			 "<!DOCTYPE html>\n<html lang=\"en\"><head><title>%.*s Web Service</title></head>\n<body><h1>%.*s</h1>\n"
-			 "<p>This rms-connector answers here. The following operations are relayed to the organization's RMS service:</p>\n<ul>\n",
-			 SLICE_ARG(x->service->name), SLICE_ARG(x->service->name));
+	int n = snprintf(
+	        p.body, sizeof(p.body),
+	        "<!DOCTYPE html>\n<html lang=\"en\"><head><title>%.*s Web Service</title></head>\n<body><h1>%.*s</h1>\n"
+	        "<p>This rms-connector answers here. The following operations are relayed to the organization's RMS "
+	        "service:</p>\n<ul>\n",
+	        SLICE_ARG(x->service->name), SLICE_ARG(x->service->name));
 	for (unsigned i = 0; i < OP_NONE; i++)
 		if (x->service->ops & 1u << i)
-			n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "<li>%.*s</li>\n", SLICE_ARG(rms_ops[i].name));
+			n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "<li>%.*s</li>\n",
+			              SLICE_ARG(rms_ops[i].name));
 	n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "</ul>\n</body></html>\n");
 	p.body_len = (size_t)n;
 	send_page(x, &p, close);

@@ -96,7 +96,7 @@ static void shed_unfinished(struct relay *r, struct client_conn *except)
 {
 	while (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes) {
 		struct client_conn *oldest = NULL;
-		list_for_each(link, &r->waits[WAIT_HEAD].armed) {
+		list_for_each (link, &r->waits[WAIT_HEAD].armed) {
 			struct client_conn *c = container_of(link, struct client_conn, deadline.link);
 			if (c->unfinished && c != except) {
 				oldest = c;
@@ -188,7 +188,10 @@ static void on_bytes(struct stream *s, char *bytes, size_t n)
 	struct relay *r = c->relay;
 	metric_add(r->metrics, METRIC_client_received, 0, 0, (int64_t)n);
 	if (c->lingering) {
-		c->requests += (uint32_t)(n < LINGER_BYTES ? n : LINGER_BYTES); /* no more requests come: counts what is thrown away */
+		c->requests +=
+		        (uint32_t)(n < LINGER_BYTES
+		                           ? n
+		                           : LINGER_BYTES); /* no more requests come: counts what is thrown away */
 		if (c->requests > LINGER_BYTES)
 			client_conn_reset(c, c->close_reason);
 		return;
@@ -215,15 +218,13 @@ static void on_blocked(struct stream *s)
 static void on_drained(struct stream *s)
 {
 	struct client_conn *c = conn_of(s);
-	if (c->lingering)
-		return;
-	client_conn_turn(c, EV_CLIENT_DRAINED);
+	if (!c->lingering)
+		client_conn_turn(c, EV_CLIENT_DRAINED);
 }
 
 static void on_gone(struct stream *s, struct err why)
 {
 	struct client_conn *c = conn_of(s);
-	struct relay *r = c->relay;
 	if (c->lingering) {
 		client_conn_reset(c, c->close_reason); /* nothing is left to lose: both directions ended */
 		return;
@@ -235,7 +236,9 @@ static void on_gone(struct stream *s, struct err why)
 	} else if (why.code == ERR_TLS) {
 		client_conn_reset(c, CLOSE_TLS);
 	} else {
-		client_conn_close(c, why.code == ERR_NETWORK ? CLOSE_NETWORK : c->requests == 0 ? CLOSE_PROBE : CLOSE_BY_CALLER);
+		client_conn_close(c, why.code == ERR_NETWORK ? CLOSE_NETWORK
+		                     : c->requests == 0      ? CLOSE_PROBE
+		                                             : CLOSE_BY_CALLER);
 	}
 }
 
@@ -253,12 +256,12 @@ static void on_closed(struct stream *s)
 }
 
 static const struct stream_events events = {
-	.on_ready = on_ready,
-	.on_bytes = on_bytes,
-	.on_blocked = on_blocked,
-	.on_drained = on_drained,
-	.on_gone = on_gone,
-	.on_closed = on_closed,
+        .on_ready = on_ready,
+        .on_bytes = on_bytes,
+        .on_blocked = on_blocked,
+        .on_drained = on_drained,
+        .on_gone = on_gone,
+        .on_closed = on_closed,
 };
 
 /* ---- beginning and end ---- */
@@ -273,7 +276,8 @@ static bool make_room(struct relay *r)
 	return true;
 }
 
-static const char full_answer[] = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
+static const char full_answer[] =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
 
 void client_conn_accept(struct relay *r, struct listener *from)
 {
@@ -343,7 +347,7 @@ void client_conn_reset(struct client_conn *c, enum close_reason why)
 	if (x)
 		exchange_abandon(x);
 	client_conn_wait(c, WAIT_NONE);
-	if (!c->lingering && why != CLOSE_BY_CALLER && why != CLOSE_PROBE)
+	if (!c->lingering && why != CLOSE_TLS) /* a TLS alert should arrive */
 		stream_reset(&c->io);
 	stream_close(&c->io);
 }

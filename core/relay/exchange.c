@@ -104,7 +104,8 @@ static void on_refused(struct lease_request *q, struct err why)
 static enum step refuse_head(struct exchange *x, enum guard_reason why)
 {
 	metric_add(x->relay->metrics, METRIC_guard_refusals, why, 0, 1);
-	return answer_with(x, (struct err){guard_reason_status(why) == 431 ? ERR_HEAD_TOO_LARGE : ERR_HEAD_MALFORMED, 0, guard_reason_text(why)});
+	return answer_with(x, (struct err){guard_reason_status(why) == 431 ? ERR_HEAD_TOO_LARGE : ERR_HEAD_MALFORMED, 0,
+	                                   guard_reason_text(why)});
 }
 
 static enum step receive(struct exchange *x, enum event ev)
@@ -234,11 +235,14 @@ static enum step forward(struct exchange *x)
 
 static enum step reply_over(struct exchange *x, bool in_order)
 {
-	bool reusable = in_order && x->reply.complete && x->reply.framing != BODY_UNTIL_CLOSE && x->body_sent && x->up_keeps && !x->extra_bytes;
+	bool reusable = in_order && x->reply.complete && x->reply.framing != BODY_UNTIL_CLOSE && x->body_sent &&
+	                x->up_keeps && !x->extra_bytes;
 	give_back(x, reusable);
 	if (x->close_after) {
 		x->after = CLIENT_CLOSE;
-		x->close_reason = x->early && !x->body.complete ? CLOSE_EARLY : x->relay->draining ? CLOSE_DRAIN : CLOSE_ASKED;
+		x->close_reason = x->early && !x->body.complete ? CLOSE_EARLY
+		                  : x->relay->draining          ? CLOSE_DRAIN
+		                                                : CLOSE_ASKED;
 	}
 	return STEP_FINISH;
 }
@@ -458,19 +462,28 @@ static bool body_is_on_time(struct exchange *x)
 {
 	const struct settings *s = x->relay->settings;
 	msec_t waited = loop_now(x->relay->loop) - x->began;
-	return waited < s->limits_body_timeout_ms && x->body.seen * 1000 >= (uint64_t)s->limits_body_min_bytes_s * waited;
+	return waited < s->limits_body_timeout_ms &&
+	       x->body.seen * 1000 >= (uint64_t)s->limits_body_min_bytes_s * waited;
 }
 
 /* The caller left, or a wait was too long: what the steps would have to say is the same everywhere, so it stands here once. */
 static enum step cut_short(struct exchange *x, enum event ev)
 {
 	struct client_conn *c = x->client;
+	if (ev == EV_CLIENT_GONE &&
+	    x->step == STEP_ANSWER) { /* it has its answer; we were only skipping the rest of its body */
+		x->after = CLIENT_CLOSE;
+		x->close_reason = CLOSE_REFUSED;
+		return STEP_FINISH;
+	}
 	if (ev == EV_CLIENT_GONE) {
 		x->failure = ERR_OF(CALLER_GONE);
 		x->after = CLIENT_RESET;
 		x->close_reason = CLOSE_ABANDONED;
 		return STEP_FINISH;
 	}
+	if (x->step == STEP_RELAY && wait_of(x) != c->wait)
+		return x->step; /* who is waited for changed when the turn's writes met a full socket: that wait begins now */
 	switch (c->wait) {
 	case WAIT_HEAD:
 		return answer_with(x, ERR_OF(HEAD_SLOW));
@@ -504,16 +517,19 @@ static const struct {
 	enum step (*run)(struct exchange *x, enum event ev);
 } steps[STEP_COUNT] = {
 #define STEP(name, function) {#name, function},
-	STEPS(STEP)
+        STEPS(STEP)
 #undef STEP
 };
 
 void exchange_run(struct exchange *x, enum event ev)
 {
 	bool cut = ev == EV_CLIENT_GONE || ev == EV_TIMEOUT;
-	bool too_long = loop_now(x->relay->loop) - x->began > x->relay->settings->upstream_total_timeout_ms && x->step == STEP_RELAY;
+	bool too_long = loop_now(x->relay->loop) - x->began > x->relay->settings->upstream_total_timeout_ms &&
+	                x->step == STEP_RELAY;
 	for (;;) {
-		enum step next = cut ? cut_short(x, ev) : too_long ? answer_with(x, ERR_OF(UPSTREAM_TIMEOUT)) : steps[x->step].run(x, ev);
+		enum step next = cut        ? cut_short(x, ev)
+		                 : too_long ? answer_with(x, ERR_OF(UPSTREAM_TIMEOUT))
+		                            : steps[x->step].run(x, ev);
 		if (next == x->step) {
 			park(x);
 			return;
@@ -566,7 +582,8 @@ void exchange_client_blocked(struct exchange *x)
 
 void exchange_correlation(const struct exchange *x, char out[static CORRELATION_BYTES + 1])
 {
-	snprintf(out, CORRELATION_BYTES + 1, "%016llx%016llx", (unsigned long long)x->relay->id_prefix, (unsigned long long)x->id);
+	snprintf(out, CORRELATION_BYTES + 1, "%016llx%016llx", (unsigned long long)x->relay->id_prefix,
+	         (unsigned long long)x->id);
 }
 
 const char *exchange_step_name(unsigned step)

@@ -6,7 +6,7 @@
 #include "proto/soap.h"
 
 /*   step          function       what it does */
-#define STEPS(STEP) \
+#define STEPS(STEP)                                                                                        \
 	STEP(RECEIVE, receive)           /* a whole, sane request head                                  */ \
 	STEP(ROUTE, route)               /* path, method, type, SOAPAction; unknown paths end here      */ \
 	STEP(AUTHENTICATE, authenticate) /* who speaks; nobody is trusted yet but by the test switch    */ \
@@ -20,7 +20,7 @@ enum step {
 #define STEP(name, function) STEP_##name,
 	STEPS(STEP)
 #undef STEP
-	STEP_COUNT
+	        STEP_COUNT
 };
 
 enum event {
@@ -57,8 +57,8 @@ struct exchange {
 	char *sent; /* RETRY_SAFE: the content as it came, for a second try */
 	size_t sent_len, sent_cap;
 	enum soap_version soap;
-	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1, retried : 1,
-		uninspected : 1, early : 1;
+	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
+	        retried : 1, uninspected : 1, early : 1;
 	/* The answer */
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */

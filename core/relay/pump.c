@@ -97,7 +97,7 @@ struct err pump_take(struct exchange *x)
 	r->in.n -= t.used;
 	if (x->body.seen > r->settings->limits_request_body_bytes) {
 		event_log(EVENT_BODY_TOO_LARGE, "%.*s: more than %u bytes came in chunks", SLICE_ARG(x->service->path),
-			  r->settings->limits_request_body_bytes);
+		          r->settings->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
 	}
 	if (x->held_len || r->content.n) {
@@ -124,8 +124,8 @@ static size_t write_head(struct exchange *x)
 {
 	struct relay *r = x->relay;
 	const struct upstream_endpoint *e = r->pool.endpoint;
-	return http_write_request(r->scratch, sizeof(r->scratch), x->service->path, slice_of(e->fixed, e->fixed_len), &r->head, r->head.framing,
-				  r->head.content_length);
+	return http_write_request(r->scratch, sizeof(r->scratch), x->service->path, slice_of(e->fixed, e->fixed_len),
+	                          &r->head, r->head.framing, r->head.content_length);
 }
 
 bool pump_keep(struct exchange *x)
@@ -379,7 +379,8 @@ enum pump_reply pump_reply(struct exchange *x)
 		x->early = !x->body.complete;
 		bool close = !reply_framing(x) || !x->keep_alive || r->draining || x->early;
 		x->close_after = close;
-		head = slice_of(r->scratch, http_write_answer(r->scratch, sizeof(r->scratch), h, x->reply_framing, h->content_length, close));
+		head = slice_of(r->scratch, http_write_answer(r->scratch, sizeof(r->scratch), h, x->reply_framing,
+		                                              h->content_length, close));
 		if (head.len == 0)
 			return bad(x, GUARD_FINE);
 		x->status = h->status;

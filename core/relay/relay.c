@@ -35,8 +35,8 @@ static void on_before_poll(uv_prepare_t *handle)
 	run_ready(handle->data);
 }
 
-struct err relay_open(struct relay *r, struct loop *loop, const struct settings *s, struct metric_block *metrics, struct request_log_buffer *log,
-		      const struct upstream_endpoint *endpoint)
+struct err relay_open(struct relay *r, struct loop *loop, const struct settings *s, struct metric_block *metrics,
+                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint)
 {
 	r->loop = loop;
 	r->settings = s;
@@ -48,15 +48,16 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix))
 		return ERR_OF(SYSTEM, .what = "no random numbers");
 	const uint32_t limits[WAIT_COUNT] = {
-		[WAIT_IDLE] = s->limits_keep_alive_ms,
-		[WAIT_HEAD] = s->limits_head_timeout_ms,
-		[WAIT_BODY] = s->limits_body_grace_ms < s->limits_body_timeout_ms ? s->limits_body_grace_ms : s->limits_body_timeout_ms,
-		[WAIT_LEASE] = s->upstream_queue_ms,
-		[WAIT_FIRST_BYTE] = s->upstream_first_byte_ms,
-		[WAIT_FIRST_BYTE_LONG] = s->upstream_first_byte_ms / 10 * 25,
-		[WAIT_ANSWER] = s->upstream_idle_timeout_ms,
-		[WAIT_CLIENT] = s->limits_client_write_ms,
-		[WAIT_LINGER] = s->limits_linger_ms,
+	        [WAIT_IDLE] = s->limits_keep_alive_ms,
+	        [WAIT_HEAD] = s->limits_head_timeout_ms,
+	        [WAIT_BODY] = s->limits_body_grace_ms < s->limits_body_timeout_ms ? s->limits_body_grace_ms
+	                                                                          : s->limits_body_timeout_ms,
+	        [WAIT_LEASE] = s->upstream_queue_ms,
+	        [WAIT_FIRST_BYTE] = s->upstream_first_byte_ms,
+	        [WAIT_FIRST_BYTE_LONG] = s->upstream_first_byte_ms / 10 * 25,
+	        [WAIT_ANSWER] = s->upstream_idle_timeout_ms,
+	        [WAIT_CLIENT] = s->limits_client_write_ms,
+	        [WAIT_LINGER] = s->limits_linger_ms,
 	};
 	for (int w = WAIT_IDLE; w < WAIT_COUNT; w++)
 		deadline_queue_open(loop, &r->waits[w], limits[w], on_expired, r);
@@ -76,7 +77,7 @@ void relay_stop(struct relay *r, bool at_once)
 {
 	r->draining = r->stopping = true;
 	for (int w = WAIT_IDLE; w < WAIT_COUNT; w++)
-		list_for_each_safe(link, &r->waits[w].armed) {
+		list_for_each_safe (link, &r->waits[w].armed) {
 			struct client_conn *c = container_of(link, struct client_conn, deadline.link);
 			if (at_once)
 				client_conn_reset(c, CLOSE_DRAIN);
@@ -85,6 +86,12 @@ void relay_stop(struct relay *r, bool at_once)
 		}
 	if (r->clients == 0)
 		r->on_empty(r);
+}
+
+void relay_close(struct relay *r)
+{
+	upstream_pool_close(&r->pool);
+	uv_close((uv_handle_t *)&r->before_poll, NULL);
 }
 
 void relay_done(struct relay *r)

@@ -69,10 +69,12 @@ struct relay {
 
 /* The loop must run already or soon; pool settings come from r->settings. */
 struct err relay_open(struct relay *r, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
-		      struct request_log_buffer *log, const struct upstream_endpoint *endpoint);
+                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint);
 /* From now on each answer says Connection: close. */
 void relay_drain(struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
 void relay_stop(struct relay *r, bool at_once);
-/* After on_empty and after the loop closed its handles. */
+/* After on_empty: closes the pool and its handles. */
+void relay_close(struct relay *r);
+/* After relay_close() and after the loop closed its handles. */
 void relay_done(struct relay *r);

@@ -45,7 +45,7 @@ struct err route_request(struct exchange *x, const struct http_head *head)
 	x->wants_100 = head->expect_continue && !head->http10;
 	if (head->framing == BODY_LENGTH && head->content_length > s->limits_request_body_bytes) {
 		event_log(EVENT_BODY_TOO_LARGE, "%.*s: %llu bytes announced, %u allowed", SLICE_ARG(x->service->path),
-			  (unsigned long long)head->content_length, s->limits_request_body_bytes);
+		          (unsigned long long)head->content_length, s->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
 	}
 	if (x->relay->held_bytes > s->limits_held_bytes) {

@@ -21,7 +21,8 @@ static void on_bytes(struct stream *s, char *bytes, size_t n)
 	if (c->state == UPSTREAM_LEASED)
 		c->user->on_bytes(c->user_context, bytes, n);
 	else /* an answer nobody asked for: whoever came next would take it for his */
-		upstream_pool_ended(c->pool, c, ERR_OF(UPSTREAM_ANSWER_BAD, .what = "bytes came that belong to no request"));
+		upstream_pool_ended(c->pool, c,
+		                    ERR_OF(UPSTREAM_ANSWER_BAD, .what = "bytes came that belong to no request"));
 }
 
 static void on_blocked(struct stream *s)
@@ -55,12 +56,12 @@ static void on_closed(struct stream *s)
 }
 
 static const struct stream_events events = {
-	.on_ready = on_ready,
-	.on_bytes = on_bytes,
-	.on_blocked = on_blocked,
-	.on_drained = on_drained,
-	.on_gone = on_gone,
-	.on_closed = on_closed,
+        .on_ready = on_ready,
+        .on_bytes = on_bytes,
+        .on_blocked = on_blocked,
+        .on_drained = on_drained,
+        .on_gone = on_gone,
+        .on_closed = on_closed,
 };
 
 struct upstream_conn *upstream_conn_open(struct upstream_pool *p, const struct sockaddr *address, struct err *why)

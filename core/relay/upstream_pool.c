@@ -1,18 +1,24 @@
 #include "core/relay/upstream_pool.h"
 
 #include "core/base/log.h"
+#include "core/net/listener.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { IDLE_LEARNED_LEAST_MS = 1000 };
 
-static void count_states(struct upstream_pool *p)
+void upstream_pool_measure(struct upstream_pool *p)
 {
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_CONNECTING, 0, p->connecting_count);
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_IDLE, 0, p->idle_count);
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_LEASED, 0, p->leased_count);
 	metric_set(p->metrics, METRIC_upstream_waiting, 0, 0, p->waiting_count);
+	if (p->tls) {
+		const struct tls_counts *n = tls_client_counts(p->tls);
+		metric_set(p->metrics, METRIC_upstream_handshakes, 0, 0, (int64_t)n->handshakes);
+		metric_set(p->metrics, METRIC_upstream_handshakes_resumed, 0, 0, (int64_t)n->resumed);
+	}
 }
 
 /* Takes c out of the list it is in; the caller puts it into the next or closes it. */
@@ -40,19 +46,19 @@ static void on_idle_too_long(struct deadline *d, struct deadline_queue *q)
 {
 	struct upstream_pool *p = q->context;
 	drop(p, container_of(d, struct upstream_conn, deadline));
-	count_states(p);
+	upstream_pool_measure(p);
 }
 
 static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
 {
 	struct upstream_conn *c = container_of(d, struct upstream_conn, deadline);
 	upstream_pool_ended(q->context, c,
-			    c->io.state == STREAM_HANDSHAKE ? ERR_OF(TLS, .what = "the TLS handshake took too long") :
-							      ERR_OF(NETWORK, .what = "connecting took too long"));
+	                    c->io.state == STREAM_HANDSHAKE ? ERR_OF(TLS, .what = "the TLS handshake took too long")
+	                                                    : ERR_OF(NETWORK, .what = "connecting took too long"));
 }
 
-struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
-			      const struct upstream_endpoint *endpoint)
+struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings,
+                              struct metric_block *metrics, const struct upstream_endpoint *endpoint)
 {
 	*p = (struct upstream_pool){.loop = loop, .settings = settings, .metrics = metrics, .endpoint = endpoint};
 	list_init(&p->connecting);
@@ -62,7 +68,8 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 	deadline_queue_open(loop, &p->idle, settings->upstream_keep_idle_ms, on_idle_too_long, p);
 	deadline_queue_open(loop, &p->connecting_limit, settings->upstream_connect_timeout_ms, on_connect_too_long, p);
 	if (endpoint->tls) {
-		struct tls_client_options o = {.ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
+		struct tls_client_options o = {
+		        .ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
 		TRY(tls_client_new(&o, &p->tls));
 	}
 	return resolver_new(loop, settings->upstream_dns_servers, &p->resolver);
@@ -84,11 +91,6 @@ static struct lease_request *first_waiting(struct upstream_pool *p)
 	list_remove(link);
 	p->waiting_count--;
 	return container_of(link, struct lease_request, link);
-}
-
-static void refuse(struct upstream_pool *p, struct lease_request *q, struct err why)
-{
-	q->refused(q, why);
 }
 
 static void lend(struct upstream_pool *p, struct upstream_conn *c)
@@ -143,8 +145,6 @@ static struct err unreachable(struct upstream_pool *p, enum err_code code, struc
 	return (struct err){code, why.sys, NULL};
 }
 
-static void connect_for_waiting(struct upstream_pool *p);
-
 static void on_resolved(void *context, struct err why, const struct resolved *answer)
 {
 	struct upstream_pool *p = context;
@@ -154,9 +154,19 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 	if (why.code) {
 		struct err told = unreachable(p, ERR_UPSTREAM_NAME, why);
 		for (struct lease_request *q; (q = first_waiting(p));)
-			refuse(p, q, told);
+			q->refused(q, told);
 		return;
 	}
+	for (size_t i = 0; p->settings->loopback_caller.account && i < answer->count; i++)
+		if (!address_is_loopback((const struct sockaddr *)&answer->address[i])) {
+			struct err told =
+			        unreachable(p, ERR_UPSTREAM_CONNECT,
+			                    ERR_OF(NAME, .what = "with --loopback-caller only loopback addresses are "
+			                                         "used, and this name has another"));
+			for (struct lease_request *q; (q = first_waiting(p));)
+				q->refused(q, told);
+			return;
+		}
 	p->addresses = *answer;
 	if (p->good_address >= answer->count)
 		p->good_address = 0;
@@ -165,7 +175,7 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 		struct err failed;
 		if (!connect_to(p, (uint8_t)p->good_address, 1, &failed)) {
 			struct lease_request *q = first_waiting(p);
-			refuse(p, q, unreachable(p, ERR_UPSTREAM_CONNECT, failed));
+			q->refused(q, unreachable(p, ERR_UPSTREAM_CONNECT, failed));
 		}
 	}
 }
@@ -174,7 +184,8 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 static void connect_for_waiting(struct upstream_pool *p)
 {
 	uint32_t all = p->idle_count + p->leased_count + p->connecting_count;
-	if (p->resolving || p->closed || p->connecting_count >= p->waiting_count || all >= p->settings->upstream_connections)
+	if (p->resolving || p->closed || p->connecting_count >= p->waiting_count ||
+	    all >= p->settings->upstream_connections)
 		return;
 	p->resolving = true;
 	resolver_lookup(p->resolver, p->endpoint->host, p->endpoint->port, on_resolved, p);
@@ -189,7 +200,7 @@ void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 		event_log(EVENT_UPSTREAM_RECOVERED, "%s:%u", p->endpoint->host, p->endpoint->port);
 	}
 	offer(p, c);
-	count_states(p);
+	upstream_pool_measure(p);
 }
 
 /* A connecting or idle connection is over. */
@@ -211,16 +222,19 @@ void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struc
 	if (connecting && !p->closed) {
 		struct err failed;
 		bool again = attempts < p->addresses.count && p->addresses.count > 0 &&
-			     connect_to(p, (uint8_t)((address + 1u) % p->addresses.count), attempts + 1, &failed);
+		             connect_to(p, (uint8_t)((address + 1u) % p->addresses.count), attempts + 1, &failed);
 		if (!again) {
-			struct err told = unreachable(p, why.code == ERR_TLS ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, why);
-			if (p->waiting_count > p->connecting_count)
-				refuse(p, first_waiting(p), told);
+			struct err told =
+			        unreachable(p, why.code == ERR_TLS ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, why);
+			if (p->waiting_count > p->connecting_count) {
+				struct lease_request *q = first_waiting(p);
+				q->refused(q, told);
+			}
 			if (p->connecting_count == 0)
 				resolver_forget(p->resolver, p->endpoint->host);
 		}
 	}
-	count_states(p);
+	upstream_pool_measure(p);
 }
 
 /* ---- leases ---- */
@@ -244,7 +258,7 @@ struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q,
 	list_push_back(&p->waiting, &q->link);
 	p->waiting_count++;
 	connect_for_waiting(p);
-	count_states(p);
+	upstream_pool_measure(p);
 	return OK;
 }
 
@@ -277,7 +291,7 @@ void upstream_pool_close(struct upstream_pool *p)
 		return;
 	p->closed = true;
 	for (struct lease_request *q; (q = first_waiting(p));)
-		refuse(p, q, ERR_OF(DRAINING));
+		q->refused(q, ERR_OF(DRAINING));
 	for (struct list *l; (l = list_first(&p->idle.armed));)
 		drop(p, container_of(l, struct upstream_conn, deadline.link));
 	for (struct list *l; (l = list_first(&p->connecting));)
@@ -285,5 +299,5 @@ void upstream_pool_close(struct upstream_pool *p)
 	resolver_close(p->resolver);
 	deadline_queue_close(&p->idle);
 	deadline_queue_close(&p->connecting_limit);
-	count_states(p);
+	upstream_pool_measure(p);
 }

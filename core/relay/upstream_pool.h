@@ -17,7 +17,7 @@ struct upstream_endpoint { /* from settings, checked once */
 	size_t fixed_len;
 };
 
-struct lease_request { /* embedded in who asks */
+struct lease_request {    /* embedded in who asks */
 	struct list link; /* in the pool's queue */
 	void (*granted)(struct lease_request *q, struct upstream_conn *c);
 	void (*refused)(struct lease_request *q, struct err why);
@@ -29,8 +29,8 @@ struct upstream_pool {
 	const struct settings *settings;
 	struct metric_block *metrics;
 	const struct upstream_endpoint *endpoint;
-	struct tls_client *tls; /* owned; NULL for plain */
-	struct resolver *resolver; /* owned */
+	struct tls_client *tls;     /* owned; NULL for plain */
+	struct resolver *resolver;  /* owned */
 	struct deadline_queue idle; /* its list is the list of idle connections, oldest first */
 	struct deadline_queue connecting_limit;
 	struct list connecting, leased, closing;
@@ -42,17 +42,21 @@ struct upstream_pool {
 	bool resolving, closed, told_unreachable;
 };
 
-struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
-			      const struct upstream_endpoint *endpoint);
+struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings,
+                              struct metric_block *metrics, const struct upstream_endpoint *endpoint);
 /* Closes idle and connecting ones, refuses who waits; leased ones close when given back. */
 void upstream_pool_close(struct upstream_pool *p);
 void upstream_pool_done(struct upstream_pool *p);
 
 /* *out: the connection, or NULL when q waits. An error when the queue is full; then q is not in it. fresh: no kept connection. */
-struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh, struct upstream_conn **out);
+struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh,
+                               struct upstream_conn **out);
 void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q);
 /* Gives a lease back. reusable: the exchange on it is complete in both directions. */
 void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable);
+
+/* Brings the gauges up to date; each second, and where states change slowly. */
+void upstream_pool_measure(struct upstream_pool *p);
 
 /* From upstream_conn.c */
 void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c);

@@ -1,0 +1,367 @@
+#include "core/server.h"
+
+#include "core/base/log.h"
+#include "proto/rms_op.h"
+#include "proto/uri.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { DESCRIPTOR_RESERVE = 128, AUTHORIZATION_BYTES = 16384, RESOLVE_AT_START_MS = 10000 };
+
+/* ---- what is made from settings ---- */
+
+static void name_metrics(void)
+{
+	static const char *ops[OP_COUNT], *reasons[GUARD_COUNT];
+	static const char *const closes[CLOSE_COUNT] = {
+#define CLOSE(name, text) #name,
+#include "core/relay/closes.def"
+#undef CLOSE
+	};
+	static char lower[CLOSE_COUNT][16];
+	static const char *close_names[CLOSE_COUNT];
+	for (unsigned i = 0; i < OP_NONE; i++)
+		ops[i] = rms_ops[i].metric;
+	ops[OP_NONE] = "none";
+	for (unsigned i = 0; i < GUARD_COUNT; i++)
+		reasons[i] = guard_reason_name((enum guard_reason)i);
+	for (unsigned i = 0; i < CLOSE_COUNT; i++) {
+		for (size_t at = 0; at < sizeof(lower[i]) - 1 && closes[i][at]; at++)
+			lower[i][at] = (char)tolower((unsigned char)closes[i][at]);
+		close_names[i] = lower[i];
+	}
+	metric_labels(METRIC_LABEL_OP, ops, OP_COUNT);
+	metric_labels(METRIC_LABEL_GUARD_REASON, reasons, GUARD_COUNT);
+	metric_labels(METRIC_LABEL_CLOSE_REASON, close_names, CLOSE_COUNT);
+}
+
+/* The one line of the file, without its end; it becomes a header line, so it is checked like one. */
+static struct err read_authorization(const char *path, char out[static AUTHORIZATION_BYTES])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, AUTHORIZATION_BYTES);
+	int failed = errno;
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return ERR_OF(FILE, .sys = -failed,
+		              .what = "the file of upstream.authorization_file cannot be read: check its path and that "
+		                      "this user may read it");
+	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+		n--;
+	for (ssize_t i = 0; i < n; i++)
+		if ((unsigned char)out[i] < ' ' || out[i] == 127)
+			n = 0;
+	if (n == 0 || n == AUTHORIZATION_BYTES)
+		return ERR_OF(FILE, .what = "the file of upstream.authorization_file must hold one line of printable "
+		                            "text, for instance: Bearer TOKEN");
+	out[n] = 0;
+	return OK;
+}
+
+static struct err make_endpoint(struct server *s)
+{
+	struct uri url;
+	char authorization[AUTHORIZATION_BYTES] = "";
+	const char *wrong = uri_parse(slice_str(s->settings->upstream_url), &url);
+	if (wrong)
+		return ERR_OF(SETTINGS, .what = wrong);
+	snprintf(s->endpoint.host, sizeof(s->endpoint.host), "%s", url.host);
+	s->endpoint.port = url.port;
+	s->endpoint.tls = url.tls;
+	if (s->settings->upstream_authorization_file[0])
+		TRY(read_authorization(s->settings->upstream_authorization_file, authorization));
+	bool v6 = strchr(url.host, ':') != NULL, usual = url.port == (url.tls ? 443 : 80);
+	char port[16] = "";
+	if (!usual)
+		snprintf(port, sizeof(port), ":%u", url.port);
+	int n = asprintf(&s->endpoint.fixed, "Host: %s%s%s%s\r\n%s%s%s", v6 ? "[" : "", url.host, v6 ? "]" : "", port,
+	                 authorization[0] ? "Authorization: " : "", authorization, authorization[0] ? "\r\n" : "");
+	explicit_bzero(authorization, sizeof(authorization));
+	if (n < 0)
+		return ERR_OF(NO_MEMORY);
+	s->endpoint.fixed_len = (size_t)n;
+	return OK;
+}
+
+/* Descriptors decide how many callers there can be; some stay for the cloud, logs and statistics. */
+static uint32_t clients_max(const struct settings *s, uint32_t workers)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	getrlimit(RLIMIT_NOFILE, &limit);
+	uint64_t all = limit.rlim_cur, others = DESCRIPTOR_RESERVE + (uint64_t)workers * s->upstream_connections;
+	if (others > all / 2)
+		others = all / 2;
+	uint64_t fits = all - others;
+	if (s->limits_connections > fits)
+		event_log(EVENT_SETTINGS_WARNING,
+		          "limits.connections is %u, but the descriptor limit of %llu leaves %llu: raise LimitNOFILE",
+		          s->limits_connections, (unsigned long long)all, (unsigned long long)fits);
+	if (s->limits_connections && s->limits_connections < fits)
+		fits = s->limits_connections;
+	return fits < UINT32_MAX ? (uint32_t)fits : UINT32_MAX;
+}
+
+/* ---- the test switch: everything must be loopback ---- */
+
+struct start_lookup {
+	bool done, all_loopback;
+	struct err why;
+};
+
+static void on_resolved(void *context, struct err why, const struct resolved *answer)
+{
+	struct start_lookup *l = context;
+	l->done = true;
+	l->why = why;
+	l->all_loopback = !why.code;
+	for (size_t i = 0; !why.code && i < answer->count; i++)
+		l->all_loopback &= address_is_loopback((const struct sockaddr *)&answer->address[i]);
+}
+
+static void on_resolve_tick(uv_timer_t *timer)
+{
+}
+
+static struct err check_loopback(struct server *s, const char **where)
+{
+	static const char only[] = "--loopback-caller lets everybody in, so it works only where every listener and the "
+	                           "upstream are loopback addresses";
+	for (size_t i = 0; i < s->settings->listener_count; i++) {
+		struct sockaddr_storage a;
+		*where = s->settings->listeners[i].address;
+		TRY(listener_parse(*where, &a));
+		if (!address_is_loopback((struct sockaddr *)&a))
+			return ERR_OF(SETTINGS, .what = only);
+	}
+	*where = s->settings->upstream_url;
+	struct resolver *resolver;
+	struct start_lookup lookup = {0};
+	uv_timer_t wake;
+	uv_timer_init(&s->loop.uv, &wake);
+	uv_timer_start(&wake, on_resolve_tick, 50, 50);
+	struct err failed = resolver_new(&s->loop, s->settings->upstream_dns_servers, &resolver);
+	if (!failed.code) {
+		resolver_lookup(resolver, s->endpoint.host, s->endpoint.port, on_resolved, &lookup);
+		for (usec_t begin = clock_now(); !lookup.done && clock_now() - begin < RESOLVE_AT_START_MS * 1000;)
+			uv_run(&s->loop.uv, UV_RUN_ONCE);
+		resolver_close(resolver);
+		failed = lookup.why;
+	}
+	uv_close((uv_handle_t *)&wake, NULL);
+	uv_run(&s->loop.uv, UV_RUN_NOWAIT);
+	if (!failed.code && !lookup.all_loopback)
+		return ERR_OF(SETTINGS, .what = only);
+	return failed;
+}
+
+/* ---- draining and stopping ---- */
+
+static void tell_workers(struct server *s, void (*what)(void *worker))
+{
+	for (uint32_t i = 0; i < s->worker_count; i++)
+		loop_post(&s->workers[i].loop, what, &s->workers[i]);
+}
+
+static void on_drain_timeout(uv_timer_t *timer)
+{
+	struct server *s = timer->data;
+	event_log(EVENT_DRAIN_CUT, "after %u s", s->settings->node_drain_timeout_s);
+	tell_workers(s, worker_stop_at_once);
+}
+
+static void stop(struct server *s, bool at_once)
+{
+	s->state = SERVER_STOPPING;
+	uv_timer_stop(&s->timer);
+	if (at_once)
+		tell_workers(s, worker_stop_at_once);
+	else
+		tell_workers(s, worker_stop);
+	if (!at_once)
+		uv_timer_start(&s->timer, on_drain_timeout, s->settings->node_drain_timeout_s * 1000ull, 0);
+}
+
+static void on_drain_over(uv_timer_t *timer)
+{
+	stop(timer->data, false);
+}
+
+static void on_terminate(uv_signal_t *handle, int number)
+{
+	struct server *s = handle->data;
+	if (s->state == SERVER_READY) {
+		s->state = SERVER_DRAINING;
+		event_log(
+		        EVENT_DRAIN_BEGAN,
+		        "connections are taken for %u s more, so that balancers see it; exchanges have %u s to finish",
+		        s->settings->node_drain_delay_s, s->settings->node_drain_timeout_s);
+		tell_workers(s, worker_drain);
+		uv_timer_start(&s->timer, on_drain_over, s->settings->node_drain_delay_s * 1000ull, 0);
+	} else if (s->state < SERVER_ENDED) { /* asked twice: now */
+		stop(s, true);
+	}
+}
+
+static void on_reopen(uv_signal_t *handle, int number)
+{
+	struct server *s = handle->data;
+	struct err failed = log_reopen();
+	if (failed.code)
+		event_log(EVENT_EVENTS_FILE_FAILED, "%s", err_text(failed));
+	if (s->request_log)
+		request_log_reopen(s->request_log);
+	event_log(EVENT_LOGS_REOPENED, "on SIGUSR1");
+}
+
+static void on_second(uv_timer_t *timer)
+{
+	log_tick();
+}
+
+static void close_own_handles(struct server *s)
+{
+	uv_handle_t *const handles[] = {(uv_handle_t *)&s->terminate, (uv_handle_t *)&s->interrupt,
+	                                (uv_handle_t *)&s->reopen, (uv_handle_t *)&s->timer, (uv_handle_t *)&s->second};
+	for (size_t i = 0; i < ARRAY_COUNT(handles); i++)
+		if (handles[i]->type && !uv_is_closing(handles[i]))
+			uv_close(handles[i], NULL);
+	loop_stop(&s->loop);
+}
+
+static void on_worker_ended_here(void *server)
+{
+	struct server *s = server;
+	if (--s->workers_running > 0)
+		return;
+	s->state = SERVER_ENDED;
+	if (s->on_ended)
+		s->on_ended(s);
+	close_own_handles(s);
+}
+
+static void on_worker_ended(struct worker *w)
+{
+	struct server *s = w->owner;
+	loop_post(&s->loop, on_worker_ended_here, s);
+}
+
+/* ---- the process ---- */
+
+static void own_handles(struct server *s)
+{
+	uv_signal_init(&s->loop.uv, &s->terminate);
+	uv_signal_init(&s->loop.uv, &s->interrupt);
+	uv_signal_init(&s->loop.uv, &s->reopen);
+	uv_timer_init(&s->loop.uv, &s->timer);
+	uv_timer_init(&s->loop.uv, &s->second);
+	s->terminate.data = s->interrupt.data = s->reopen.data = s->timer.data = s->second.data = s;
+	uv_signal_start(&s->terminate, on_terminate, SIGTERM);
+	uv_signal_start(&s->interrupt, on_terminate, SIGINT);
+	uv_signal_start(&s->reopen, on_reopen, SIGUSR1);
+	uv_timer_start(&s->second, on_second, 1000, 1000);
+}
+
+static void warn_about_certificates(const struct server *s)
+{
+	for (size_t i = 0; i < s->settings->listener_count; i++) {
+		const struct tls_server *t = s->workers[0].listeners[i].tls;
+		if (t && tls_server_warning(t))
+			event_log(EVENT_CERTIFICATE_WARNING, "listener %s: %s", s->settings->listeners[i].address,
+			          tls_server_warning(t));
+	}
+}
+
+struct err server_init(struct server *s, const struct settings *settings, const char **where)
+{
+	*s = (struct server){.settings = settings};
+	*where = "event loop";
+	signal(SIGPIPE, SIG_IGN);
+	if (settings->node_name[0])
+		snprintf(s->node, sizeof(s->node), "%s", settings->node_name);
+	else if (gethostname(s->node, sizeof(s->node) - 1))
+		snprintf(s->node, sizeof(s->node), "node");
+	TRY(loop_init(&s->loop));
+	own_handles(s);
+	name_metrics();
+	tls_ticket_keys_make(&s->tickets);
+	*where = "upstream";
+	TRY(make_endpoint(s));
+	if (settings->loopback_caller.account)
+		TRY(check_loopback(s, where));
+	*where = "log.requests_file";
+	TRY(request_log_new(settings->log_requests_file, &s->request_log));
+	s->worker_count = settings->node_workers ? settings->node_workers : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+	s->workers = calloc(s->worker_count, sizeof(*s->workers));
+	s->blocks = calloc(s->worker_count, sizeof(*s->blocks));
+	if (!s->workers || !s->blocks)
+		return ERR_OF(NO_MEMORY);
+	struct worker_options o = {.settings = settings,
+	                           .endpoint = &s->endpoint,
+	                           .tickets = &s->tickets,
+	                           .request_log = s->request_log,
+	                           .node_clients = &s->node_clients,
+	                           .clients_max = clients_max(settings, s->worker_count)};
+	for (uint32_t i = 0; i < s->worker_count; i++) {
+		struct worker *w = &s->workers[i];
+		TRY(worker_init(w, &o, where));
+		w->on_ended = on_worker_ended;
+		w->owner = s;
+		s->blocks[i] = w->metrics;
+	}
+	warn_about_certificates(s);
+	return OK;
+}
+
+struct err server_run(struct server *s)
+{
+	s->started = clock_now();
+	s->started_wall = clock_wall();
+	for (uint32_t i = 0; i < s->worker_count; i++) {
+		TRY(worker_start(&s->workers[i]));
+		s->workers_running++;
+	}
+	s->state = SERVER_READY;
+	char listeners[512] = "";
+	for (size_t i = 0, n = 0; i < s->settings->listener_count && n < sizeof(listeners) - 80; i++)
+		n += (size_t)snprintf(listeners + n, sizeof(listeners) - n, "%s%s%s", i ? ", " : "",
+		                      s->settings->listeners[i].address,
+		                      s->settings->listeners[i].certificates[0] ? " (HTTPS)" : "");
+	event_log(EVENT_STARTED, "rms-connector %s, node %s, %u workers, listening on %s, relaying to %s", RMS_VERSION,
+	          s->node, s->worker_count, listeners, s->settings->upstream_url);
+	loop_run(&s->loop);
+	for (uint32_t i = 0; i < s->worker_count; i++)
+		worker_join(&s->workers[i]);
+	event_log(EVENT_STOPPED, "node %s", s->node);
+	return OK;
+}
+
+void server_done(struct server *s)
+{
+	for (uint32_t i = 0; s->workers && i < s->worker_count; i++)
+		worker_done(&s->workers[i]);
+	free(s->workers);
+	free(s->blocks);
+	request_log_free(s->request_log);
+	if (s->endpoint.fixed) {
+		explicit_bzero(s->endpoint.fixed, s->endpoint.fixed_len);
+		free(s->endpoint.fixed);
+	}
+	loop_done(&s->loop);
+}
+
+const char *server_not_ready(const struct server *s)
+{
+	return s->state == SERVER_READY ? NULL : s->state == SERVER_STARTING ? "starting" : "draining";
+}

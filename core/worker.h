@@ -1,0 +1,53 @@
+/* One thread with all it owns: a loop, listeners, the relay with its connections, its metrics. Nothing is shared on the way of a request.
+ * Made and started by the server in the main thread; between start and join only worker_post() functions touch it. */
+#pragma once
+#include "core/net/listener.h"
+#include "core/relay/relay.h"
+
+#include <pthread.h>
+
+struct server;
+
+struct worker_listener {
+	struct listener listener;
+	struct tls_server *tls; /* owned */
+	struct worker *worker;
+	bool open;
+};
+
+struct worker {
+	struct loop loop;
+	struct relay relay;
+	struct metric_block *metrics; /* owned; written here only */
+	struct request_log_buffer *log;
+	const struct settings *settings;
+	struct worker_listener *listeners; /* owned array, one for each of settings.listeners */
+	uint32_t open_listeners;
+	uv_timer_t second;
+	pthread_t thread;
+	bool started, empty, closed;
+	/* In the worker's thread, when all is closed. */
+	void (*on_ended)(struct worker *w);
+	void *owner;
+};
+
+struct worker_options {
+	const struct settings *settings;
+	const struct upstream_endpoint *endpoint;
+	const struct tls_ticket_keys *tickets;
+	struct request_log *request_log;
+	uint32_t *node_clients;
+	uint32_t clients_max;
+};
+
+/* Main thread: makes everything and binds its sockets, so that errors show before any thread runs. On failure *where says which
+ * listener or file it was. */
+struct err worker_init(struct worker *w, const struct worker_options *o, const char **where);
+struct err worker_start(struct worker *w);
+void worker_join(struct worker *w);
+void worker_done(struct worker *w);
+
+/* For loop_post(&w->loop, ..., w). */
+void worker_drain(void *worker); /* answers say Connection: close, /readyz fails */
+void worker_stop(void *worker);  /* no new connections; ends when the last exchange has */
+void worker_stop_at_once(void *worker);
