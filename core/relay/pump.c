@@ -202,7 +202,7 @@ struct err pump_forward(struct exchange *x)
 	bool last = x->body.complete && !x->body_sent;
 	remember(x);
 	struct input content = pump_content(x);
-	struct slice head = {0};
+	struct slice head = SLICE("");
 	if (!x->head_sent) {
 		head = x->head_out ? slice_of(x->head_out, x->head_out_len) : slice_of(r->scratch, write_head(x));
 		if (head.len == 0)
@@ -352,7 +352,7 @@ enum pump_reply pump_reply(struct exchange *x)
 {
 	struct relay *r = x->relay;
 	struct input in = r->answer_in;
-	struct slice head = {0};
+	struct slice head = SLICE("");
 	enum guard_reason why = GUARD_FINE;
 	r->answer_in = (struct input){0};
 	x->reply_bytes = true;
@@ -412,6 +412,6 @@ bool pump_reply_end(struct exchange *x, struct err why)
 {
 	if (!x->reply_begun || why.code != ERR_CLOSED || !http_body_end(&x->reply))
 		return false;
-	pump_send(&x->client->io, (struct slice){0}, (struct input){0}, x->reply_framing == BODY_CHUNKED, true);
+	pump_send(&x->client->io, SLICE(""), (struct input){0}, x->reply_framing == BODY_CHUNKED, true);
 	return true;
 }
