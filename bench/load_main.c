@@ -144,14 +144,17 @@ static int run(struct load_options *o)
 			print_headline(out, o);
 		failed = load_run(o, &callers, r, words, sizeof(words));
 	}
+	int status;
 	if (failed.code) {
 		fprintf(stderr, "rms-load: %s\n", err_text(failed));
-		return failed.code == ERR_SETTINGS ? EX_USAGE : EX_OSERR;
+		status = failed.code == ERR_SETTINGS || failed.code == ERR_FILE || failed.code == ERR_TLS ? EX_USAGE
+		                                                                                          : EX_OSERR;
+	} else {
+		if (out && load)
+			load_report_print(out, r);
+		status = verdict(r);
 	}
-	if (out && load)
-		load_report_print(out, r);
-	int status = verdict(r);
-	if (o->json_file) {
+	if (o->json_file && !failed.code) {
 		int written = write_json(r);
 		status = written ? written : status;
 	}

@@ -196,6 +196,8 @@ static void sum_up(struct run *run)
 {
 	struct load_results *r = run->r;
 	for (unsigned i = 0; i < run->o->threads; i++) {
+		if (!run->workers[i])
+			break;
 		load_worker_join(run->workers[i]);
 		load_stats_merge(&r->stats, &run->workers[i]->stats);
 		load_worker_free(run->workers[i]);
@@ -205,6 +207,34 @@ static void sum_up(struct run *run)
 	usec_t last = r->stats.last_end;
 	if ((run->o->requests || r->interrupted) && last < run->end)
 		r->seconds = last > run->measure_from ? (double)(last - run->measure_from) / 1e6 : 0;
+}
+
+static struct err make_all(struct run *run, const struct load_callers *callers, char *words, size_t cap)
+{
+	const struct load_options *o = run->o;
+	unsigned connections[LOAD_THREADS_MAX][CALLER_COUNT], in_flight[LOAD_THREADS_MAX][CALLER_COUNT];
+	share_out(o, o->connections, connections);
+	share_out(o, o->in_flight, in_flight);
+	TRY(load_verifier_new(o, rms_caller_slc(callers->of[CALLER_EXCHANGE]), &run->verifier));
+	for (unsigned i = 0; i < o->threads; i++)
+		TRY(make_worker(run, callers, i, connections[i], in_flight[i], words, cap));
+	return OK;
+}
+
+static struct err start_all(struct run *run)
+{
+	run->begin = clock_now() + START_US;
+	run->measure_from = run->begin + (usec_t)(run->o->warmup_s * 1e6);
+	run->end = run->measure_from + (usec_t)(run->o->duration_s * 1e6);
+	for (unsigned i = 0; i < run->o->threads; i++) {
+		struct err failed = load_worker_start(run->workers[i], run->begin);
+		if (failed.code) { /* those that run are told to end, and are waited for */
+			while (i-- > 0)
+				load_worker_stop(run->workers[i]);
+			return failed;
+		}
+	}
+	return OK;
 }
 
 struct err load_run(const struct load_options *o, const struct load_callers *callers, struct load_results *r,
@@ -220,20 +250,13 @@ struct err load_run(const struct load_options *o, const struct load_callers *cal
 	run->r = r;
 	pthread_mutex_init(&run->progress.lock, NULL);
 	run->progress.main_thread = pthread_self();
-	unsigned connections[LOAD_THREADS_MAX][CALLER_COUNT], in_flight[LOAD_THREADS_MAX][CALLER_COUNT];
-	share_out(o, o->connections, connections);
-	share_out(o, o->in_flight, in_flight);
-	TRY(load_verifier_new(o, rms_caller_slc(callers->of[CALLER_EXCHANGE]), &run->verifier));
-	for (unsigned i = 0; i < o->threads; i++)
-		TRY(make_worker(run, callers, i, connections[i], in_flight[i], words, cap));
-	usec_t begin = run->begin = clock_now() + START_US;
-	run->measure_from = begin + (usec_t)(o->warmup_s * 1e6);
-	run->end = run->measure_from + (usec_t)(o->duration_s * 1e6);
-	for (unsigned i = 0; i < o->threads; i++)
-		TRY(load_worker_start(run->workers[i], begin));
-	watch(run);
+	struct err failed = make_all(run, callers, words, cap);
+	if (!failed.code)
+		failed = start_all(run);
+	if (!failed.code)
+		watch(run);
 	sum_up(run);
 	pthread_mutex_destroy(&run->progress.lock);
 	free(run);
-	return OK;
+	return failed;
 }

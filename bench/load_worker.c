@@ -10,6 +10,7 @@
 enum {
 	PENALTY_MS = 100, /* in a closed loop a connection that failed does not try again at once */
 	DRAIN_MS = 5000,  /* after the end, for what is in flight; less if the timeout is less */
+	DEADLINE_SLACK_MS = 200,
 };
 
 /* ---- the end ---- */
@@ -47,7 +48,7 @@ void load_worker_wind_down(struct load_worker *w)
 		w->stats.errors[LOAD_ERROR_UNSENT] += left < w->requests_left ? left : w->requests_left;
 	}
 	uv_poll_stop(&w->due_poll);
-	double drain_ms = w->options->timeout_s * 1000;
+	double drain_ms = w->options->timeout_s * 1000 + DEADLINE_SLACK_MS;
 	uv_timer_start(&w->drain_timer, on_drained, drain_ms < DRAIN_MS ? (uint64_t)drain_ms : DRAIN_MS, 0);
 	close_slots(w, false);
 	load_worker_finish_if_quiet(w);
@@ -137,6 +138,7 @@ struct err load_worker_new(const struct load_worker_options *wo, struct load_wor
 	double share = w->options->verify;
 	w->sample_below = share >= 1 ? UINT64_MAX : (uint64_t)ldexp(share, 64);
 	TRY(loop_init(&w->loop));
+	w->has_loop = true;
 	TRY(make_tls(w));
 	load_link_init(&w->link, &w->loop, &load_group_events, (uint32_t)(w->options->timeout_s * 1000));
 	deadline_queue_open(&w->loop, &w->penalties, PENALTY_MS, load_group_penalty_over, w);
@@ -147,6 +149,7 @@ struct err load_worker_new(const struct load_worker_options *wo, struct load_wor
 	uv_timer_init(&w->loop.uv, &w->drain_timer);
 	uv_poll_init(&w->loop.uv, &w->due_poll, w->due_fd);
 	w->stop_timer.data = w->drain_timer.data = w->due_poll.data = w;
+	w->has_handles = true;
 	for (int c = 0; c < CALLER_COUNT; c++)
 		if (w->options->callers[c])
 			TRY(load_group_init(&w->groups[w->group_count++], w, (enum load_caller)c, wo->connections[c],
@@ -244,8 +247,16 @@ void load_worker_free(struct load_worker *w)
 {
 	if (!w)
 		return;
-	load_link_done(&w->link);
-	loop_done(&w->loop);
+	if (w->has_loop && !w->stopping) { /* never ran: its handles are still open */
+		w->stopping = true;
+		if (w->has_handles)
+			load_worker_finish_if_quiet(w);
+		else
+			loop_stop(&w->loop);
+		loop_run(&w->loop);
+	}
+	if (w->has_loop)
+		loop_done(&w->loop);
 	for (size_t i = 0; i < w->group_count; i++)
 		free(w->groups[i].slots);
 	for (size_t t = 0; t < LOAD_TARGETS_MAX; t++)

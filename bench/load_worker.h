@@ -21,7 +21,7 @@ struct load_worker {
 	struct loop loop;
 	struct load_link link;
 	pthread_t thread;
-	bool started;
+	bool started, has_loop, has_handles;
 	unsigned index;
 	const struct load_options *options;
 	struct load_images *images; /* owned */
@@ -55,6 +55,7 @@ struct load_worker_options {
 	struct load_verifier *verifier;
 	struct load_progress *progress;
 };
+/* *out is set also when it fails: free it in any case. */
 struct err load_worker_new(const struct load_worker_options *w, struct load_worker **out);
 struct err load_worker_start(struct load_worker *w, usec_t begin);
 /* Any thread. */
