@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#define L63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define LABEL63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 static const struct {
 	const char *text, *host;
@@ -29,7 +29,7 @@ static const struct {
         {"http://my_host-1.x1", "my_host-1.x1", false, 80, ""},
         {"http://1a.2b", "1a.2b", false, 80, ""},
         {"http://xn--bcher-kva.example", "xn--bcher-kva.example", false, 80, ""},
-        {"http://" L63 ".b", L63 ".b", false, 80, ""},
+        {"http://" LABEL63 ".b", LABEL63 ".b", false, 80, ""},
         {"http://a/%20:@[]", "a", false, 80, "/%20:@[]"},
 };
 
@@ -79,8 +79,8 @@ static const struct {
          "cher",
          "xn--"},
         {"http://a,b", "character"},
-        {"http://" L63 "a", "63"},
-        {"http://" L63 "." L63 "." L63 "." L63, "253"},
+        {"http://" LABEL63 "a", "63"},
+        {"http://" LABEL63 "." LABEL63 "." LABEL63 "." LABEL63, "253"},
         {"http://1.2.3", "IPv4"},
         {"http://1", "IPv4"},
         {"http://256.1.1.1", "IPv4"},
