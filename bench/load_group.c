@@ -27,6 +27,7 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t n
 	struct load_tally *row = &s->rows[slot->group->profile.caller][slot->op], *node = &s->nodes[slot->target];
 	usec_t took = now - slot->due;
 	bool good = !a->error && a->status >= 200 && a->status < 300;
+	s->node_requests[slot->target][slot->group->profile.caller]++;
 	row->bytes_sent += slot->conn.sent;
 	row->bytes_got += a->body_bytes;
 	node->bytes_sent += slot->conn.sent;

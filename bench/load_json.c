@@ -100,6 +100,12 @@ static json_t *nodes(const struct load_results *r)
 	for (size_t i = 0; i < r->options->target_count; i++) {
 		json_t *node = tally(&r->stats.nodes[i]);
 		json_object_set_new(node, "url", json_string(r->options->targets[i].url));
+		json_t *by_caller = json_object();
+		for (int c = CALLER_EXCHANGE; c < CALLER_COUNT; c++)
+			if (r->options->callers[c])
+				json_object_set_new(by_caller, load_caller_name((enum load_caller)c),
+				                    count(r->stats.node_requests[i][c]));
+		json_object_set_new(node, "requests_by_caller", by_caller);
 		json_array_append_new(list, node);
 	}
 	return list;

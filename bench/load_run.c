@@ -215,7 +215,8 @@ static struct err make_all(struct run *run, const struct load_callers *callers, 
 	unsigned connections[LOAD_THREADS_MAX][CALLER_COUNT], in_flight[LOAD_THREADS_MAX][CALLER_COUNT];
 	share_out(o, o->connections, connections);
 	share_out(o, o->in_flight, in_flight);
-	TRY(load_verifier_new(o, rms_caller_slc(callers->of[CALLER_EXCHANGE]), &run->verifier));
+	const struct rms_caller *learned = callers->of[CALLER_EXCHANGE];
+	TRY(load_verifier_new(o, learned ? rms_caller_slc(learned) : NULL, &run->verifier));
 	for (unsigned i = 0; i < o->threads; i++)
 		TRY(make_worker(run, callers, i, connections[i], in_flight[i], words, cap));
 	return OK;

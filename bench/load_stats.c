@@ -68,8 +68,11 @@ void load_verified_merge(struct load_verified *into, const struct load_verified 
 void load_stats_merge(struct load_stats *into, const struct load_stats *from)
 {
 	load_tally_merge(&into->total, &from->total);
-	for (size_t i = 0; i < LOAD_TARGETS_MAX; i++)
+	for (size_t i = 0; i < LOAD_TARGETS_MAX; i++) {
 		load_tally_merge(&into->nodes[i], &from->nodes[i]);
+		for (size_t c = 0; c < CALLER_COUNT; c++)
+			into->node_requests[i][c] += from->node_requests[i][c];
+	}
 	for (size_t c = 0; c < CALLER_COUNT; c++)
 		for (size_t op = 0; op < OP_COUNT; op++)
 			load_tally_merge(&into->rows[c][op], &from->rows[c][op]);

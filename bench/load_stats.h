@@ -48,6 +48,7 @@ struct load_verified {           /* written by the verifier */
 struct load_stats {
 	struct load_tally total, nodes[LOAD_TARGETS_MAX];
 	struct load_tally rows[CALLER_COUNT][OP_COUNT];
+	uint64_t node_requests[LOAD_TARGETS_MAX][CALLER_COUNT];
 	uint64_t status[LOAD_STATUS_MAX], errors[LOAD_ERROR_COUNT], effects[EFFECT_COUNT];
 	uint64_t late; /* open loop: started more than a millisecond after its time */
 	usec_t latest; /* by how much at most */
