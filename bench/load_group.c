@@ -65,7 +65,7 @@ static void sample(struct load_slot *slot, struct load_answer *a)
 	                        .len = a->body_bytes,
 	                        .caller = slot->group->profile.caller,
 	                        .op = (enum rms_op_id)slot->op,
-	                        .items = slot->items};
+	                        .image = slot->image};
 	a->body = NULL;
 	if (good)
 		load_verifier_take(w->verifier, &s);
@@ -100,7 +100,7 @@ static void slot_start(struct load_slot *slot, usec_t due, usec_t now)
 	enum rms_op_id op = load_profile_next(&g->profile, slot->sequence++, &g->rng);
 	struct load_image *image = load_images_next(w->images, slot->target, g->profile.caller, op);
 	slot->op = (uint8_t)op;
-	slot->items = (uint16_t)image->items;
+	slot->image = image;
 	slot->due = due;
 	slot->measured = due >= w->measure_from;
 	if (slot->measured) {

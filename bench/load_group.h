@@ -11,13 +11,13 @@ struct load_slot { /* a connection of a caller */
 	struct list link;  /* in one of its group's lists, or in none while in use */
 	uint32_t sequence; /* requests sent on this connection */
 	uint8_t target;
-	uint8_t op;    /* enum rms_op_id of the request in flight */
-	bool measured; /* the request began after the warm-up */
-	bool sampled;  /* its answer is verified */
-	bool punished; /* could not connect */
-	bool opening;  /* without a request */
-	uint16_t items;
-	usec_t due; /* when it was to be sent: latency counts from here */
+	uint8_t op;                     /* enum rms_op_id of the request in flight */
+	bool measured;                  /* the request began after the warm-up */
+	bool sampled;                   /* its answer is verified */
+	bool punished;                  /* could not connect */
+	bool opening;                   /* without a request */
+	const struct load_image *image; /* of the request in flight */
+	usec_t due;                     /* when it was to be sent: latency counts from here */
 	struct deadline penalty;
 };
 

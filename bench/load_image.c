@@ -124,6 +124,33 @@ static size_t place_in_chunks(size_t at, size_t body_len)
 	return at + moved;
 }
 
+void load_expected_read(struct load_expected *e, struct slice body)
+{
+	*e = (struct load_expected){0};
+	struct xrml x;
+	for (size_t at = 0, n = 0; xrml_next(body, &at, &x); n++) {
+		if (n == 0)
+			snprintf(e->account, sizeof(e->account), "%.*s", SLICE_ARG(x.subject_name));
+		if (slice_starts_with(x.type, SLICE("Microsoft Rights Label")) && !e->work[0])
+			snprintf(e->work, sizeof(e->work), "%.*s", SLICE_ARG(x.work_guid));
+	}
+}
+
+const char *load_expected_check(const struct load_expected *e, enum rms_op_id op, struct slice answer)
+{
+	struct xrml x;
+	size_t at = 0;
+	if (op != OP_ACQUIRE_LICENSE && op != OP_ACQUIRE_PRELICENSE)
+		return NULL;
+	if (!xrml_next(answer, &at, &x))
+		return NULL; /* an exception: it says so itself */
+	if (!slice_equal(x.work_guid, slice_str(e->work)))
+		return "the licence is for another document than the one asked for";
+	if (op == OP_ACQUIRE_LICENSE && !slice_equal(x.subject_name, slice_str(e->account)))
+		return "the licence is for another account than the one that asked";
+	return NULL;
+}
+
 static bool add_one(struct load_image_set *set, const struct load_options *o, const struct load_callers *callers,
                     const struct load_target *to, enum load_caller caller, enum rms_op_id op,
                     const struct load_size *size, unsigned path)
@@ -137,7 +164,7 @@ static bool add_one(struct load_image_set *set, const struct load_options *o, co
 		struct rms_request_options options = {.soap = SOAP_11,
 		                                      .items = (unsigned)items_of(op, size),
 		                                      .bytes = size->request_bytes,
-		                                      .serial = 1};
+		                                      .serial = 1 + set->count}; /* also picks the document */
 		serial_at = rms_request_make(&body, callers->of[caller], op, &options);
 	}
 	if (fits) {
@@ -145,6 +172,7 @@ static bool add_one(struct load_image_set *set, const struct load_options *o, co
 		load_image_write(&whole, &image->head_len, o, to, caller, op, path, text_slice(&body));
 		bool batch = op == OP_ACQUIRE_LICENSE || op == OP_ACQUIRE_PRELICENSE || op == OP_ACQUIRE_TEMPLATES;
 		image->items = batch && !(caller == CALLER_FIXED && o->sized) ? items_of(op, size) : 0;
+		load_expected_read(&image->expected, text_slice(&body));
 		image->serial_at = SIZE_MAX;
 		if (serial_at != SIZE_MAX && o->chunked) {
 			/* digits that a chunk's end cuts in two stay as they are */

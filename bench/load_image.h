@@ -4,11 +4,17 @@
 #include "bench/load_plan.h"
 #include "bench/rms_message.h"
 
+struct load_expected {     /* what the answer must repeat: it shows that an answer belongs to its request */
+	char account[128]; /* of the caller's certificate; empty: none in the request */
+	char work[64];     /* of the document's licence */
+};
+
 struct load_image {
 	char *bytes;
 	size_t len, head_len;
 	size_t serial_at; /* 16 hex digits in bytes; SIZE_MAX: none */
 	size_t items;     /* licences, recipients, templates asked for; 0: not a batch */
+	struct load_expected expected;
 };
 
 struct load_image_set {
@@ -31,6 +37,11 @@ void load_callers_done(struct load_callers *c);
 /* Appends a request's head, and its body framed as the options say. */
 void load_image_write(struct text *out, size_t *head_len, const struct load_options *o, const struct load_target *to,
                       enum load_caller caller, enum rms_op_id op, unsigned path, struct slice body);
+/* body: of a request. */
+void load_expected_read(struct load_expected *e, struct slice body);
+/* NULL: the answer is for that account and that document, or the operation repeats neither. */
+const char *load_expected_check(const struct load_expected *e, enum rms_op_id op, struct slice answer);
+
 /* Everything the profile sends. false: words. Free with load_images_free() in any case. */
 bool load_images_add(struct load_images *images, const struct load_options *o, const struct load_callers *callers,
                      const struct load_profile *p, char *words, size_t cap);

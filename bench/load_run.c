@@ -195,14 +195,13 @@ static struct err make_worker(struct run *run, const struct load_callers *caller
 static void sum_up(struct run *run)
 {
 	struct load_results *r = run->r;
-	for (unsigned i = 0; i < run->o->threads; i++) {
-		if (!run->workers[i])
-			break;
+	for (unsigned i = 0; i < run->o->threads && run->workers[i]; i++) {
 		load_worker_join(run->workers[i]);
 		load_stats_merge(&r->stats, &run->workers[i]->stats);
-		load_worker_free(run->workers[i]);
 	}
-	load_verifier_free(run->verifier, &r->stats.verified);
+	load_verifier_free(run->verifier, &r->stats.verified); /* it still reads the workers' images */
+	for (unsigned i = 0; i < run->o->threads; i++)
+		load_worker_free(run->workers[i]);
 	r->seconds = run->o->duration_s;
 	usec_t last = r->stats.last_end;
 	if ((run->o->requests || r->interrupted) && last < run->end)

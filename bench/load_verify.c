@@ -43,7 +43,9 @@ static const char *look(struct load_verifier *v, const struct load_sample *s, st
 	*check = (struct rms_check){0};
 	if (s->caller == CALLER_FIXED && v->options->sized)
 		return same_as_first(v, s) ? NULL : "the answer has other bytes than the first one had";
-	rms_answer_check(s->op, slice_of(s->body, s->len), s->items, v->slc, true, check);
+	struct slice answer = slice_of(s->body, s->len);
+	if (rms_answer_check(s->op, answer, s->image->items, v->slc, true, check))
+		check->why = load_expected_check(&s->image->expected, s->op, answer);
 	return check->why;
 }
 

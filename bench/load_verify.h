@@ -11,7 +11,7 @@ struct load_sample {
 	size_t len;
 	enum load_caller caller;
 	enum rms_op_id op;
-	size_t items;
+	const struct load_image *image; /* of the request; borrowed */
 };
 
 /* slc: the tenant's key, from a bootstrap; NULL: not known, then each signature is checked with the key its issuer names. */

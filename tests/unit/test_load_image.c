@@ -1,5 +1,6 @@
 #include "bench/load_image.h"
 
+#include "bench/rms_answer.h"
 #include "core/base/check.h"
 #include "proto/http_parse.h"
 #include "proto/soap.h"
@@ -111,7 +112,7 @@ static void the_serial_stands_inside_the_message(void **state)
 				assert_true(chunked);
 				continue;
 			}
-			assert_memory_equal(image->bytes + image->serial_at, "0000000000000001", 16);
+			assert_memory_equal(image->bytes + image->serial_at, "000000000000000", 15);
 			memcpy(image->bytes + image->serial_at, "fedcba9876543210", 16);
 			struct slice body;
 			char *copy = read_image(image, &head, &body);
@@ -163,12 +164,48 @@ static void more_headers_travel_and_an_agent_of_ones_own_replaces_ours(void **st
 	load_images_free(images);
 }
 
+static void an_answer_to_another_request_is_noticed(void **state)
+{
+	struct rms_tenant *tenant;
+	struct rms_answers answers;
+	assert_int_equal(
+	        rms_tenant_new(&(struct rms_tenant_options){.url = RMS_TENANT_URL, .templates = 1}, &tenant).code, 0);
+	rms_answers_init(&answers, tenant);
+	setup_options();
+	struct load_images *images[2] = {images_of(CALLER_EXCHANGE), images_of(CALLER_SHAREPOINT)};
+	struct load_image_set *exchange = &images[0]->sets[0][CALLER_EXCHANGE][OP_ACQUIRE_LICENSE];
+	struct load_image_set *sharepoint = &images[1]->sets[0][CALLER_SHAREPOINT][OP_ACQUIRE_LICENSE];
+	struct rms_request request;
+	struct text answer = {0};
+	const struct load_image *asked = &exchange->sizes[0];
+	assert_true(rms_request_read(&request, slice_of(asked->bytes + asked->head_len, asked->len - asked->head_len)));
+	assert_int_equal(
+	        rms_answer_make(&answers, OP_ACQUIRE_LICENSE, &request, &(struct rms_answer_options){0}, &answer), 200);
+	struct slice got = text_slice(&answer);
+	assert_null(load_expected_check(&asked->expected, OP_ACQUIRE_LICENSE, got));
+	for (size_t i = 1; i < exchange->count; i++)
+		assert_non_null(
+		        strstr(load_expected_check(&exchange->sizes[i].expected, OP_ACQUIRE_LICENSE, got), "document"));
+	struct load_expected other = sharepoint->sizes[0].expected;
+	assert_non_null(load_expected_check(&other, OP_ACQUIRE_LICENSE, got));
+	memcpy(other.work, asked->expected.work, sizeof(other.work));
+	assert_non_null(strstr(load_expected_check(&other, OP_ACQUIRE_LICENSE, got), "account"));
+	assert_null(load_expected_check(&other, OP_GET_SERVER_INFO, SLICE("")));
+	text_free(&answer);
+	rms_request_done(&request);
+	load_images_free(images[0]);
+	load_images_free(images[1]);
+	rms_answers_done(&answers);
+	rms_tenant_free(tenant);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_image_is_a_request_that_a_connector_takes),
 	        cmocka_unit_test(the_serial_stands_inside_the_message),
 	        cmocka_unit_test(sized_requests_have_exactly_their_size),
+	        cmocka_unit_test(an_answer_to_another_request_is_noticed),
 	        cmocka_unit_test(more_headers_travel_and_an_agent_of_ones_own_replaces_ours),
 	};
 	return cmocka_run_group_tests(tests, make_callers, free_callers);
