@@ -326,6 +326,8 @@ static struct err finish(struct reader *r, struct settings **out)
 
 static struct err load(struct slice bytes, struct settings **out, struct config_problems *problems, bool look_at_files)
 {
+	if (slice_starts_with(bytes, SLICE("\xef\xbb\xbf"))) /* a byte order mark would count as a column */
+		bytes = slice_from(bytes, 3);
 	if (!reader_look_at_bytes(bytes, problems))
 		return ERR_OF(SETTINGS, .what = "the configuration is wrong");
 	struct reader r = {.problems = problems, .settings = settings_new()};

@@ -32,8 +32,6 @@ bool reader_look_at_bytes(struct slice bytes, struct config_problems *p)
 		config_problem(p, at, "the file is UTF-16: save it as UTF-8");
 		return false;
 	}
-	if (bytes.len >= 3 && memcmp(s, "\xef\xbb\xbf", 3) == 0)
-		s += 3;
 	while (s != end) {
 		uint32_t code;
 		size_t n = utf8_sequence(s, (size_t)(end - s), &code);
@@ -54,15 +52,10 @@ bool reader_look_at_bytes(struct slice bytes, struct config_problems *p)
 			return false;
 		}
 		if (code == '\t' && indent) {
-			const unsigned char *word = s;
-			while (word != end && (*word == ' ' || *word == '\t'))
-				word++;
-			if (word != end && *word != '\r' && *word != '\n' && *word != '#') {
-				config_problem(p, at, "a tab stands before the first word: indent with spaces");
-				return false;
-			}
+			config_problem(p, at, "a tab stands at the beginning of a line: indent with spaces");
+			return false;
 		}
-		indent = indent && (code == ' ' || code == '\t');
+		indent = indent && code == ' ';
 		at.column++;
 		s += n;
 	}
@@ -85,7 +78,7 @@ static void tell_syntax(struct reader *r)
 	         "this does not fit what stands above: indent the settings of one section alike, one on each line",
 	         false},
 	        {"could not find expected ':'", "a colon and a space are missing: a setting is written NAME: VALUE",
-	         false},
+	         true},
 	        {"expected '-' indicator",
 	         "a list is not finished here: begin each of its entries with a dash, all in the same column", false},
 	        {"sequence entries are not allowed",
