@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct config_problems *p, struct config_place at, bool warning, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void add(struct config_problems *p, struct config_place at, bool warning,
+                                                      const char *format, va_list args)
 {
 	p->errors += !warning;
 	if (p->count == CONFIG_PROBLEMS_MAX) {

@@ -1,0 +1,205 @@
+/* What values mean together: the URL, name servers, warnings, and the files that settings name. */
+#include "core/ops/config_load.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Four lines that are right; what a case adds begins on line 5. */
+#define GOOD "listeners:\n  - address: 0.0.0.0:8080\nupstream:\n  url: https://a.rms.na.aadrm.com\n"
+
+static struct config_problems problems;
+
+static struct settings *load_text(struct slice text)
+{
+	struct settings *s = NULL;
+	config_problems_done(&problems);
+	struct err e = config_load_bytes("f", text, &s, &problems);
+	assert_int_equal(e.code == ERR_NONE, s != NULL);
+	assert_int_equal(e.code == ERR_NONE, problems.errors == 0);
+	if (e.code)
+		assert_int_equal(e.code, ERR_SETTINGS);
+	return s;
+}
+
+static struct settings *load(const char *text)
+{
+	return load_text(slice_str(text));
+}
+
+/* Whether a problem begins with "f:PLACE: " and contains words. */
+static bool told(const char *place, const char *words)
+{
+	char begin[32];
+	int n = snprintf(begin, sizeof(begin), "f:%s: ", place);
+	for (size_t i = 0; i < problems.count; i++)
+		if (strncmp(problems.list[i].text, begin, (size_t)n) == 0 && strstr(problems.list[i].text + n, words))
+			return true;
+	return false;
+}
+
+static void wrong_name_servers_are_told(void **state)
+{
+	static const char *const bad[] = {
+	        "ns.corp",     "10.0.0.53:",      ":53",  "*:53",     "10.0.0.53,,10.0.0.54", "10.0.0.53 10.0.0.54",
+	        "10.0.0.53:0", "10.0.0.53:70000", "[::1", "1.2.3.4.5"};
+	static const char *const good[] = {"10.0.0.53", "10.0.0.53:53, 10.0.0.54", "[2001:db8::53]:53", "2001:db8::53",
+	                                   ""};
+	char text[512];
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+		snprintf(text, sizeof(text), "%s  dns_servers: \"%s\"\n", GOOD, bad[i]);
+		assert_null(load(text));
+		assert_int_equal(problems.count, 1);
+		assert_true(told("5:16", "numeric addresses with commas"));
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(good); i++) {
+		snprintf(text, sizeof(text), "%s  dns_servers: \"%s\"\n", GOOD, good[i]);
+		struct settings *s = load(text);
+		assert_non_null(s);
+		assert_string_equal(s->upstream_dns_servers, good[i]);
+		settings_free(s);
+	}
+}
+
+static void the_url_is_trimmed_to_its_origin(void **state)
+{
+	static const struct {
+		const char *given, *want;
+	} urls[] = {
+	        {"https://a.rms.na.aadrm.com", "https://a.rms.na.aadrm.com"},
+	        {"https://A.rms.NA.aadrm.com/", "https://a.rms.na.aadrm.com"},
+	        {"https://a.rms.na.aadrm.com/_wmcs/licensing", "https://a.rms.na.aadrm.com"},
+	        {"https://a.rms.na.aadrm.com/_WMCS/Certification", "https://a.rms.na.aadrm.com"},
+	        {"https://a.rms.na.aadrm.com:443/_wmcs", "https://a.rms.na.aadrm.com"},
+	        {"https://a.rms.na.aadrm.com:8443/_wmcs/licensing/license.asmx", "https://a.rms.na.aadrm.com:8443"},
+	        {"https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443"},
+#ifdef RMS_TEST_SWITCHES
+	        {"http://127.0.0.1:8080", "http://127.0.0.1:8080"},
+	        {"http://[::1]:80", "http://[::1]"},
+	        {"http://localhost:8080/", "http://localhost:8080"},
+#endif
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "listeners: [{address: \"0.0.0.0:80\"}]\nupstream: {url: \"%s\"}\n",
+		         urls[i].given);
+		struct settings *s = load(text);
+		if (!s)
+			config_problems_print(&problems, stderr);
+		assert_non_null(s);
+		assert_string_equal(s->upstream_url, urls[i].want);
+		settings_free(s);
+	}
+}
+
+static void warnings_do_not_refuse(void **state)
+{
+	struct settings *s = load(GOOD "  total_timeout_ms: 30000\n"
+	                               "stats:\n  address: 0.0.0.0:9180\n  allow: [0.0.0.0/0]\n"
+	                               "limits:\n  body_grace_ms: 600000\n");
+	assert_non_null(s);
+	assert_int_equal(problems.count, 3);
+	assert_true(told("5:21", "warning: upstream.total_timeout_ms is shorter"));
+	assert_true(told("8:11", "warning: this entry of stats.allow lets everybody in"));
+	assert_true(told("10:18", "warning: limits.body_grace_ms"));
+	settings_free(s);
+}
+
+static char directory[] = "/tmp/test_config_check.XXXXXX";
+
+static void in_directory(char out[static 256], const char *name)
+{
+	snprintf(out, 256, "%s/%s", directory, name);
+}
+
+static void write_file(const char *name, const char *text, mode_t mode)
+{
+	char path[256];
+	in_directory(path, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(path, mode);
+}
+
+static struct err load_file(const char *name, struct settings **out)
+{
+	static char path[256];
+	in_directory(path, name);
+	*out = NULL;
+	config_problems_done(&problems);
+	return config_load(path, out, &problems);
+}
+
+static bool said(const char *words)
+{
+	for (size_t i = 0; i < problems.count; i++)
+		if (strstr(problems.list[i].text, words))
+			return true;
+	config_problems_print(&problems, stderr);
+	return false;
+}
+
+static void files_that_settings_name_are_looked_at(void **state)
+{
+	char text[4096];
+	struct settings *s;
+	write_file("c.pem", "x", 0644);
+	write_file("k.pem", "x", 0600);
+	write_file("loose.pem", "x", 0644);
+	snprintf(text, sizeof(text),
+	         "listeners:\n"
+	         "  - address: 0.0.0.0:443\n"
+	         "    tls:\n"
+	         "      - {certificate: %1$s/c.pem, key: %1$s/k.pem}\n"
+	         "      - {certificate: %1$s/none.pem, key: %1$s/loose.pem}\n"
+	         "upstream:\n"
+	         "  url: https://a.rms.na.aadrm.com\n"
+	         "  ca_file: %1$s\n"
+	         "log:\n"
+	         "  requests_file: %1$s/no/such/directory\n"
+	         "  events_file: %1$s/events\n",
+	         directory);
+	write_file("files.yaml", text, 0600);
+	assert_int_equal(load_file("files.yaml", &s).code, ERR_SETTINGS);
+	assert_int_equal(problems.count, 4);
+	assert_true(said("files.yaml:5:23: listeners[0].tls.certificate names"));
+	assert_true(said("none.pem: No such file or directory"));
+	assert_true(said("loose.pem, a secret that every user of this machine may read"));
+	assert_true(said("files.yaml:8:12: upstream.ca_file names"));
+	assert_true(said("which is not an ordinary file"));
+	assert_true(said("files.yaml:10:18: log.requests_file names a file in"));
+}
+
+static int set_up(void **state)
+{
+	return mkdtemp(directory) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = {"files.yaml", "c.pem", "k.pem", "loose.pem"};
+	char path[256];
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		in_directory(path, names[i]);
+		unlink(path);
+	}
+	config_problems_done(&problems);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(wrong_name_servers_are_told),
+	        cmocka_unit_test(the_url_is_trimmed_to_its_origin),
+	        cmocka_unit_test(warnings_do_not_refuse),
+	        cmocka_unit_test(files_that_settings_name_are_looked_at),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
