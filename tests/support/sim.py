@@ -34,6 +34,8 @@ class CloudSim:
             command += ["--plain"]
         else:
             command += ["--tls-cert", certs.chain(certificate), "--tls-key", certs.key(certificate)]
+        if certs and "--slc-key" not in arguments and "--bench-answer" not in arguments:
+            command += ["--slc-key", certs.path("tenant.key")]  # one tenant a session: making its keys takes a while
         self.stderr = bytearray()
         self.process = subprocess.Popen([*command, *map(str, arguments)], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
