@@ -73,9 +73,11 @@ static void finish(struct load_conn *c, enum load_error why)
 	c->link->events->on_answer(c, &c->answer);
 }
 
-static void begin_closing(struct load_conn *c)
+/* In good order: with TLS the other side is told, as the servers' own libraries do. */
+static void end_well(struct load_conn *c)
 {
-	c->state = LOAD_CONN_CLOSING;
+	if (c->tls && stream_is_open(&c->io))
+		stream_end(&c->io);
 	stream_close(&c->io);
 }
 
@@ -93,7 +95,10 @@ void load_conn_close(struct load_conn *c, enum load_error why)
 		finish(c, why);
 	else if (idle && c->link->events->on_lost)
 		c->link->events->on_lost(c);
-	stream_close(&c->io);
+	if (owed)
+		stream_close(&c->io);
+	else
+		end_well(c);
 }
 
 static void on_closed(struct stream *s)
@@ -283,7 +288,7 @@ static void complete(struct load_conn *c, size_t left_over)
 	if (c->sent < c->request.len)
 		stream_reset(&c->io);
 	finish(c, left_over ? LOAD_ERROR_BAD_HTTP : LOAD_ERROR_NONE);
-	begin_closing(c);
+	end_well(c);
 }
 
 static void take_bytes(struct load_conn *c, char *bytes, size_t n)
