@@ -99,11 +99,19 @@ static void remember(usec_t wall, enum event_id id, const char *text)
 	}
 }
 
+/* Whoever starts the program by hand must see these, wherever the other events go. */
+static bool is_for_eyes_too(enum event_id id)
+{
+	return id == EVENT_START_FAILED || id == EVENT_AUTHENTICATION_OFF;
+}
+
 static void emit(enum event_id id, const char *text)
 {
 	usec_t wall = clock_wall();
 	const struct event_row *row = &rows[id];
 	remember(wall, id, text);
+	if (the_log.fd >= 0 && is_for_eyes_too(id))
+		to_stderr(wall, row, text);
 	if (the_log.fd >= 0 && to_file(wall, row, text)) {
 		the_log.file_failed = false;
 		return;
@@ -116,7 +124,8 @@ static void emit(enum event_id id, const char *text)
 		to_stderr(wall, &rows[EVENT_EVENTS_FILE_FAILED], why);
 		remember(wall, EVENT_EVENTS_FILE_FAILED, why);
 	}
-	to_stderr(wall, row, text);
+	if (the_log.fd < 0 || !is_for_eyes_too(id))
+		to_stderr(wall, row, text);
 }
 
 static void tell_left_out(enum event_id id)

@@ -25,7 +25,8 @@ struct event_row {
 const struct event_row *event_row(enum event_id id);
 const char *event_level_name(enum event_level level); /* "Information", "Warning", "Error" */
 
-/* Before it, events go to standard error. node: copied. events_file: NULL or empty for standard error. When the file cannot be opened: ERR_FILE, and
+/* Before it, events go to standard error. node: copied. events_file: NULL or empty for standard error, where a failed start
+ * and the test switch are told in any case. When the file cannot be opened: ERR_FILE, and
  * standard error is used. */
 struct err log_open(const char *node, const char *events_file);
 /* Opens the file again (SIGUSR1, after it was moved away). */

@@ -144,8 +144,10 @@ char *stats_json(const struct stats_source *s, size_t *len)
 	set(all, "state", json_string(stats_state(s)));
 	set(all, "not_ready_reason", reason ? json_string(reason) : json_null());
 	set(all, "authentication", json_string(s->loopback_caller ? "OFF (test switch)" : "on"));
-	if (s->loopback_caller)
+	if (s->loopback_caller) {
 		set(all, "loopback_caller", json_string(s->loopback_caller));
+		set(all, "warning", json_string(event_row(EVENT_AUTHENTICATION_OFF)->text));
+	}
 	set(all, "started", time_json(s->started_wall));
 	set(all, "uptime_s", json_integer((json_int_t)((clock_now() - s->started) / 1000000)));
 	set(all, "process", process_json(s));

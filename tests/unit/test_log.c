@@ -216,6 +216,28 @@ static void the_file_has_json_lines(void **state) /* J12 */
 	assert_int_equal(st.st_mode & 0007, 0);
 }
 
+static void what_must_be_seen_goes_to_standard_error_too(void **state)
+{
+	begin_capture();
+	unlink(path);
+	assert_int_equal(log_open("n", path).code, ERR_NONE);
+	event_log(EVENT_AUTHENTICATION_OFF, "loud");
+	event_log(EVENT_START_FAILED, "why");
+	event_log(EVENT_STOPPED, "quiet");
+	log_close();
+	const char *text = captured_text();
+	assert_int_equal(lines_in(text), 2);
+	assert_non_null(strstr(text, "4001 AUTHENTICATION OFF"));
+	json_decref(line_of_file(path, 2));
+	begin_capture();
+	assert_int_equal(log_open("n", "/dev/full").code, ERR_NONE);
+	event_log(EVENT_START_FAILED, "once");
+	log_close();
+	text = captured_text();
+	assert_non_null(strstr(text, "once"));
+	assert_null(strstr(strstr(text, "once") + 1, "once"));
+}
+
 static void reopening_follows_a_moved_file(void **state)
 {
 	begin_capture();
@@ -309,6 +331,7 @@ int main(void)
 	        cmocka_unit_test(a_flood_is_counted_not_written),
 	        cmocka_unit_test(the_next_event_tells_what_was_left_out),
 	        cmocka_unit_test(the_file_has_json_lines),
+	        cmocka_unit_test(what_must_be_seen_goes_to_standard_error_too),
 	        cmocka_unit_test(reopening_follows_a_moved_file),
 	        cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
 	        cmocka_unit_test(a_full_disk_sends_events_to_standard_error),

@@ -220,6 +220,7 @@ static void the_test_switch_is_loud(void **state)
 	json_t *o = stats();
 	assert_string_equal(text_at(o, "authentication"), "OFF (test switch)");
 	assert_string_equal(text_at(o, "loopback_caller"), "CORP\\x");
+	assert_non_null(strstr(text_at(o, "warning"), "AUTHENTICATION OFF"));
 	json_decref(o);
 	char *text = stats_prometheus(&source, &len);
 	assert_true(has_line(text, "rms_connector_authentication_off 1"));
