@@ -9,10 +9,10 @@ _Static_assert(HDR_COUNT <= 64, "sets of headers are 64 bits");
 
 static bool has_8bit(struct slice s)
 {
+	char all = 0;
 	for (size_t i = 0; i < s.len; i++)
-		if (s.at[i] & 0x80)
-			return true;
-	return false;
+		all |= s.at[i];
+	return all & 0x80;
 }
 
 static enum guard_reason several(enum http_header_id id)

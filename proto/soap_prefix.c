@@ -44,26 +44,49 @@ static bool take(struct matcher *m, char c)
 	return true;
 }
 
-static bool is_space(char c)
+enum { SPACE = 1, NAME_START = 2, NAME = 4, TEXT = 8, VALUE = 16 };
+
+/* TEXT: between tags; VALUE: in attributes. Neither has what must be looked at twice: references, "]]>", line ends that change, 8-bit text. */
+static const uint8_t classes[256] = {
+        ['\t'] = SPACE | TEXT,
+        ['\n'] = SPACE | TEXT,
+        ['\r'] = SPACE | TEXT,
+        [' '] = SPACE | TEXT | VALUE,
+        ['!'] = TEXT | VALUE,
+        ['#' ... '%'] = TEXT | VALUE,
+        ['(' ... ','] = TEXT | VALUE,
+        ['-' ... '.'] = NAME | TEXT | VALUE,
+        ['/'] = TEXT | VALUE,
+        ['0' ... '9'] = NAME | TEXT | VALUE,
+        [':' ... ';'] = TEXT | VALUE,
+        ['=' ... '@'] = TEXT | VALUE,
+        ['A' ... 'Z'] = NAME_START | NAME | TEXT | VALUE,
+        ['['] = TEXT | VALUE,
+        ['\\'] = TEXT | VALUE,
+        ['^'] = TEXT | VALUE,
+        ['_'] = NAME_START | NAME | TEXT | VALUE,
+        ['`'] = TEXT | VALUE,
+        ['a' ... 'z'] = NAME_START | NAME | TEXT | VALUE,
+        ['{' ... '~'] = TEXT | VALUE,
+};
+
+static bool is(char c, uint8_t class)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return classes[(uint8_t)c] & class;
+}
+
+static void skip(struct matcher *m, uint8_t class)
+{
+	const char *p = m->p, *end = m->end;
+	while (p < end && is(*p, class))
+		p++;
+	m->p = p;
 }
 
 static bool skip_space(struct matcher *m)
 {
-	while (m->p < m->end && is_space(*m->p))
-		m->p++;
+	skip(m, SPACE);
 	return m->p < m->end;
-}
-
-static bool is_name_start(char c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
-}
-
-static bool is_name_char(char c)
-{
-	return is_name_start(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
 }
 
 static bool take_part(struct matcher *m, struct slice *out)
@@ -71,10 +94,9 @@ static bool take_part(struct matcher *m, struct slice *out)
 	const char *start = m->p;
 	if (m->p == m->end)
 		return false;
-	if (!is_name_start(*m->p))
+	if (!is(*m->p, NAME_START))
 		return give_up(m);
-	while (m->p < m->end && is_name_char(*m->p))
-		m->p++;
+	skip(m, NAME);
 	*out = slice_of(start, (size_t)(m->p - start));
 	return m->p < m->end;
 }
@@ -103,11 +125,7 @@ static bool take_value(struct matcher *m, struct slice *out)
 	if (quote != '"' && quote != '\'')
 		return give_up(m);
 	const char *start = m->p;
-	while (m->p < m->end && *m->p != quote) {
-		if (*m->p < ' ' || *m->p > '~' || *m->p == '<' || *m->p == '&')
-			return give_up(m);
-		m->p++;
-	}
+	skip(m, VALUE);
 	*out = slice_of(start, (size_t)(m->p - start));
 	return take(m, quote);
 }
@@ -166,7 +184,7 @@ static bool take_tag(struct matcher *m, struct tag *t)
 	if (!take_name(m, &t->name))
 		return false;
 	while (true) {
-		bool space = m->p < m->end && is_space(*m->p);
+		bool space = m->p < m->end && is(*m->p, SPACE);
 		struct name name;
 		struct slice value;
 		if (!skip_space(m))
@@ -234,11 +252,9 @@ static bool take_envelope(struct matcher *m, struct name *out)
 /* Text inside Header, up to the next '<'. "]]>" must not be in it. */
 static bool skip_text(struct matcher *m)
 {
-	while (m->p < m->end && *m->p != '<') {
-		if (((*m->p < ' ' || *m->p > '~') && !is_space(*m->p)) || *m->p == '&' || *m->p == ']')
-			return give_up(m);
-		m->p++;
-	}
+	skip(m, TEXT);
+	if (m->p < m->end && *m->p != '<')
+		return give_up(m);
 	return m->p < m->end;
 }
 
