@@ -61,6 +61,9 @@ static enum guard_reason on_size(struct chunk_reader *r, char c)
 static enum guard_reason on_extension(struct chunk_reader *r, char c)
 {
 	bool token = http_char_is(c, CHAR_TOKEN);
+	if (r->extension_bytes++ ==
+	    EXTENSION_BYTES_MAX) /* small chunks of long extensions: much to read, little to relay */
+		return GUARD_CHUNK_EXTENSIONS_TOO_LONG;
 	switch (r->state) {
 	case EXT_NAME_FIRST:
 	case EXT_NAME:

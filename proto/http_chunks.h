@@ -1,13 +1,19 @@
 /* A strict reader of the chunked coding (RFC 9112 7.1): what llhttp says about a chunked body must be what this says. Bounded: 256 bytes for a size
- * line, 4 KiB and 32 lines for trailers. Reads byte by byte if need be; holds no bytes but a trailer's name. Pure. */
+ * line, 16 KiB for all extensions of a body, 4 KiB and 32 lines for trailers. Reads byte by byte if need be; holds no bytes but a trailer's name. Pure. */
 #pragma once
 #include "proto/http_guard.h"
 
-enum { CHUNK_LINE_MAX = 256, TRAILER_BYTES_MAX = 4096, TRAILER_LINES_MAX = 32, TRAILER_NAME_MAX = 32 };
+enum {
+	CHUNK_LINE_MAX = 256,
+	EXTENSION_BYTES_MAX = 16 * 1024,
+	TRAILER_BYTES_MAX = 4096,
+	TRAILER_LINES_MAX = 32,
+	TRAILER_NAME_MAX = 32
+};
 
 struct chunk_reader {  /* start with zeroes */
 	uint64_t left; /* of the chunk's data */
-	uint16_t line_bytes, trailer_bytes;
+	uint16_t line_bytes, extension_bytes, trailer_bytes;
 	uint8_t state, digits, trailer_lines, name_len;
 	char name[TRAILER_NAME_MAX];
 };

@@ -370,6 +370,7 @@ CHUNK_FAULTS = [
     ("33 trailers", ["5\r\nhello\r\n0\r\n", ["A: b\r\n", 33], "\r\n"], "trailers_too_large"),
     ("a trailer of 5000 bytes", ["5\r\nhello\r\n0\r\nA: ", ["b", 5000], "\r\n\r\n"], "trailers_too_large"),
     ("an extension of 300 bytes", ["5;", ["a", 300], "\r\nhello\r\n0\r\n\r\n"], "chunk_line_too_long"),
+    ("18 KiB of extensions", [["1;" + "a" * 180 + "\r\nh\r\n", 100], "0\r\n\r\n"], "chunk_extensions_too_long"),
     ("an extension without end", ["5;", ["a;", 5000]], "chunk_line_too_long"),
     ("a size without end", [["0", 5000]], "chunk_size_odd"),
 ]
