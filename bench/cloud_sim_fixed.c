@@ -33,11 +33,19 @@ static const char start[] =
         "<soap:Body><AcquireLicenseResponse xmlns=\"http://microsoft.com/DRM/LicensingService\"/></soap:Body><!--";
 static const char end[] = "--></soap:Envelope>";
 
+/* Neighbouring stretches differ, so that a proxy which moves or repeats bytes is found out. */
+static void fill(char *to, size_t n)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < n; i++)
+		to[i] = letters[(i ^ i >> 6 ^ i >> 12) & 63];
+}
+
 void sim_fixed_init(struct sim_fixed *f)
 {
 	*f = (struct sim_fixed){.filler = malloc(PIECE_BYTES)};
 	CHECK(f->filler);
-	memset(f->filler, 'x', PIECE_BYTES);
+	fill(f->filler, PIECE_BYTES);
 }
 
 void sim_fixed_done(struct sim_fixed *f)
@@ -73,10 +81,10 @@ static struct slice fixed_answer(struct sim_fixed *f, uint64_t bytes)
 	size_t frame = sizeof start - 1 + sizeof end - 1;
 	if (bytes >= frame) {
 		text_add_str(&a->wire, start);
-		memset(text_grow(&a->wire, bytes - frame), 'x', bytes - frame);
+		fill(text_grow(&a->wire, bytes - frame), bytes - frame);
 		text_add_str(&a->wire, end);
 	} else if (bytes) {
-		memset(text_grow(&a->wire, bytes), 'x', bytes);
+		fill(text_grow(&a->wire, bytes), bytes);
 	}
 	return text_slice(&a->wire);
 }

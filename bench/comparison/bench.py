@@ -1,21 +1,25 @@
 """What the scenarios share: built programs, certificates, cloud stand-ins, the load tool, a temporary folder; and the end of all of it."""
 
+import hashlib
 import os
 import pathlib
 import resource
 import shutil
 import subprocess
 import tempfile
+import time
 
 from . import soap
 from .certificates import Certificates
 from .cloud import Cloud
 from .load import RmsLoad
+from .peers import MIB, Shape
 from .problem import Problem
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ["rms-connectord", "rms-floor", "rms-cloud-sim", "rms-load"]
-SLOW_CLOUD_MS = 50
+PROOF_BYTES = (1024, 16384, 262144, 3 * MIB)
+PROOF_S = 5
 
 
 def build(folder):
@@ -44,7 +48,7 @@ class Bench:
         self.programs = pathlib.Path(build_dir).resolve() / "bin"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rms-compare-"))
         self.folders = 0
-        self.files = self._raise_files()
+        self.files_before, self.files = self._raise_files()
         self.certificates = Certificates(self.folder)
         self.clouds = {}
         self.load = RmsLoad(self)
@@ -53,9 +57,9 @@ class Bench:
     @staticmethod
     def _raise_files():
         """Every peer may have as many descriptors as this user is allowed; children inherit it."""
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        return most
+        return before, most
 
     def new_folder(self, name):
         self.folders += 1
@@ -69,11 +73,11 @@ class Bench:
     def missing_program(self, name):
         return [] if os.access(self.program(name), os.X_OK) else [name]
 
-    def cloud_of(self, shape):
-        name = "slow-cloud" if shape.slow_cloud else "cloud"
-        if name not in self.clouds:
-            self.clouds[name] = Cloud(self, name, SLOW_CLOUD_MS if shape.slow_cloud else 0).start()
-        return self.clouds[name]
+    def cloud(self, kind):
+        if kind not in self.clouds:
+            self.clouds[kind] = Cloud(self, kind)
+            self.clouds[kind].start()
+        return self.clouds[kind]
 
     def start_peer(self, kind, shape):
         """A peer that listens, and the seconds that took."""
@@ -85,29 +89,58 @@ class Bench:
         peer.stop()
         self.peers.remove(peer)
 
+    def prove(self, kind, tls_ins=(False, True)):
+        """Before anything is timed: requests of many sizes reach the cloud byte for byte, over HTTP and HTTPS."""
+        for tls_in in tls_ins:
+            peer, _ = self.start_peer(kind, Shape(cloud="real", tls_in=tls_in))
+            for size in PROOF_BYTES:
+                self._complain(peer, f"{size} bytes of request over {'HTTPS' if tls_in else 'HTTP'}", self._prove_request, peer, soap.body(size))
+            self.stop_peer(peer)
+
+    @staticmethod
+    def _prove_request(peer, request):
+        number = peer.cloud.seen()["requests"] + 1
+        caller = soap.Connection(peer.port, peer.ca_file)
+        caller.send(request, 1024)
+        end = time.monotonic() + PROOF_S
+        while True:
+            seen = [one for one in peer.cloud.seen(last=1)["last"] if one["number"] == number and one["whole"]]
+            if seen or time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        caller.close()
+        if not seen:
+            raise Problem(f"the request did not reach the cloud in {PROOF_S} s")
+        if seen[0]["sha256"] != hashlib.sha256(request).hexdigest():
+            raise Problem("other bytes than those sent reached the cloud")
+
     def verify(self, peer, request_bytes, answer_bytes):
         """Nothing is timed that does not relay: the answer through the peer is, byte for byte, the one the cloud gives. Twice, so that a kept
         connection is proven too."""
-        request = soap.body(max(request_bytes, soap.SMALLEST))
+        self._complain(peer, f"{request_bytes} bytes of request and {answer_bytes} of answer", self._verify, peer,
+                       soap.body(request_bytes), answer_bytes)
+
+    def _verify(self, peer, request, answer_bytes):
         straight = soap.Connection(peer.cloud_port, self.certificates.ca)
         wanted = straight.post(request, answer_bytes)
         straight.close()
-        through = None
+        through = soap.Connection(peer.port, peer.ca_file)
+        for _ in range(2):
+            if through.post(request, answer_bytes) != wanted:
+                raise Problem("other bytes than those of the cloud came back")
+        through.close()
+
+    @staticmethod
+    def _complain(peer, what, work, *arguments):
         try:
-            through = soap.Connection(peer.port, peer.ca_file)
-            for _ in range(2):
-                if through.post(request, answer_bytes) != wanted:
-                    raise Problem("the answer's bytes were changed on the way")
+            work(*arguments)
         except (Problem, OSError) as error:
-            raise Problem(f"{peer.title} does not relay {request_bytes} bytes of request and {answer_bytes} of answer: {error}\n"
-                          f"    it said:\n{peer.process.words()}") from error
-        finally:
-            if through:
-                through.close()
+            raise Problem(f"{peer.title} does not relay {what}: {error}\n    it said:\n{peer.process.words()}") from error
 
     def close(self):
         for peer in self.peers[:]:
             self.stop_peer(peer)
         for cloud in self.clouds.values():
             cloud.stop()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files_before, self.files))
         shutil.rmtree(self.folder, ignore_errors=True)

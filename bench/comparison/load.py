@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import math
 import shutil
+import signal
 import subprocess
 
 from . import soap
@@ -27,13 +29,38 @@ class Result:
     p99_ms: float = 0.0
 
 
-def _run(command, seconds, env=None):
-    try:
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=seconds * 3 + 30, check=False,
-                              stdin=subprocess.DEVNULL, env=env)
-    except subprocess.TimeoutExpired as error:
-        raise Problem(f"{command[0]} was asked for {seconds:g} s and did not end") from error
-    return done
+class Run:
+    """A load tool at work."""
+
+    def __init__(self, command, seconds, read):
+        self.command, self.seconds, self.read = [str(part) for part in command], seconds, read
+        try:
+            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        except OSError as error:
+            raise Problem(f"{self.command[0]} could not be started: {error.strerror}") from error
+
+    def finish(self):
+        """Ends it before its time: both tools then report as usual."""
+        self.child.send_signal(signal.SIGINT)
+        return self.result()
+
+    def result(self):
+        """Waits for its end."""
+        try:
+            out, said = self.child.communicate(timeout=self.seconds * 3 + 30)
+        except subprocess.TimeoutExpired as error:
+            raise Problem(f"{self.command[0]} was asked for {self.seconds:g} s and did not end") from error
+        finally:
+            self.stop()
+        result = self.read(out)
+        if result is None:
+            raise Problem(f"{self.command[0]} gave no result (status {self.child.returncode}):\n{out[-2000:]}{said[-2000:]}")
+        return result
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.communicate()
 
 
 WRK_SCRIPT = """\
@@ -60,17 +87,20 @@ class Wrk:
     def missing(bench):
         return [] if shutil.which("wrk") else ["wrk"]
 
-    def run(self, url, ca_file, offer, seconds):
+    def start(self, url, ca_file, offer, seconds):
         script = self.folder / "request.lua"
         lines = "\n".join(f'wrk.headers["{name}"] = [[{value}]]' for name, value in soap.headers(offer.answer_bytes).items())
         script.write_text(WRK_SCRIPT.format(path=soap.PATH, body=soap.body(offer.request_bytes).decode(), headers=lines))
-        whole = max(1, round(seconds))
-        done = _run(["wrk", "-t1", f"-c{offer.connections}", f"-d{whole}s", "--latency", "-s", script, url], whole)
-        for line in done.stdout.splitlines():
+        whole = math.ceil(seconds)
+        return Run(["wrk", "-t1", f"-c{offer.connections}", f"-d{whole}s", "--latency", "-s", script, url], whole, self.read)
+
+    @staticmethod
+    def read(out):
+        for line in out.splitlines():
             if line.startswith("RESULT "):
                 completed, errors, took, p50, p99 = line.split()[1:]
                 return Result(int(completed), int(errors), float(took), float(p50), float(p99))
-        raise Problem(f"wrk gave no result (status {done.returncode}):\n{done.stdout}{done.stderr}")
+        return None
 
 
 class RmsLoad:
@@ -84,7 +114,7 @@ class RmsLoad:
     def missing(bench):
         return bench.missing_program("rms-load")
 
-    def run(self, url, ca_file, offer, seconds):
+    def start(self, url, ca_file, offer, seconds):
         report = self.folder / "result.json"
         report.unlink(missing_ok=True)
         command = [self.bench.program("rms-load"), url, "--op", "AcquireLicense", "--request-bytes", offer.request_bytes,
@@ -93,12 +123,12 @@ class RmsLoad:
         command += ["--rate", offer.rate] if offer.rate else []
         command += ["--new-connections"] if offer.new_connections else []
         command += ["--ca", ca_file] if ca_file else []
-        done = _run(command, seconds)
-        if not report.exists():
-            raise Problem(f"rms-load gave no result (status {done.returncode}):\n{done.stdout}{done.stderr}")
-        return self.read(json.loads(report.read_text()))
+        return Run(command, seconds, lambda out: self.read(report))
 
     @staticmethod
     def read(report):
-        latency = report["total"]["latency_us"]
-        return Result(report["completed"], report["errors"], report["seconds"], latency["p50"] / 1e3, latency["p99"] / 1e3)
+        if not report.exists():
+            return None
+        told = json.loads(report.read_text())
+        latency = told["total"]["latency_us"]
+        return Result(told["completed"], told["errors"], told["seconds"], latency["p50"] / 1e3, latency["p99"] / 1e3)

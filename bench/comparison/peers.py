@@ -17,7 +17,7 @@ class Shape:
     workers: int = 1
     log: bool = False           # the peers' request log; the node's is always on
     tls_in: bool = False
-    slow_cloud: bool = False    # the stand-in that answers after 50 ms
+    cloud: str = "quick"        # cloud.KINDS
     connections: int = 12000    # callers at once; the descriptor limit sets the ceiling
     upstream: int = 512
 
@@ -31,7 +31,8 @@ class Peer:
         """wrap: a command that runs the program, such as a profiler."""
         self.bench, self.shape, self.port = bench, shape, free_port()
         self.folder = bench.new_folder(self.name)
-        self.cloud_port = bench.cloud_of(shape).port
+        self.cloud = bench.cloud(shape.cloud)
+        self.cloud_port = self.cloud.port
         self.process = Process(self.name, [*wrap, *self.command()], self.folder)
 
     @property
@@ -94,6 +95,7 @@ upstream:
   url: https://localhost:{self.cloud_port}
   ca_file: {c.ca}
   connections: {s.upstream}
+  connect_timeout_ms: 30000
 log:
   requests_file: {self.folder}/requests.json
 stats:
@@ -158,6 +160,7 @@ http {{
       proxy_ssl_trusted_certificate {c.ca};
       proxy_ssl_session_reuse on;
       proxy_ssl_protocols TLSv1.3;
+      proxy_connect_timeout 30s;
       {self.buffers()}
     }}
   }}
@@ -195,13 +198,15 @@ global
   {log[0]}
   tune.bufsize {self.buffer_bytes}
   tune.maxrewrite 1024
+  tune.pool-low-fd-ratio 90
+  tune.pool-high-fd-ratio 95
 defaults
   mode http
   {log[1]}
   http-reuse always
   timeout client 180s
   timeout server 180s
-  timeout connect 5s
+  timeout connect 30s
   timeout http-keep-alive 180s
 frontend callers
   bind 127.0.0.1:{self.port}{tls} backlog 4096

@@ -26,7 +26,7 @@ def judge(row, values):
         ratio = said["ratio_to_floor"].get(Node.name)
         said["goal_met"] = None if ratio is None else ratio <= row.goal_ratio
     elif row.goal is not None:
-        said["goal"] = f"<= {row.goal:g} {row.unit}"
+        said["goal"] = f"<= {row.goal:g} {row.unit}".strip()
         said["goal_met"] = peers[Node.name]["median"] <= row.goal if Node.name in peers else None
     rivals = [name for name in RIVALS if name in peers]
     if Node.name in peers and {Nginx.name, Haproxy.name} <= set(rivals) and row.gate:

@@ -1,7 +1,10 @@
 """bench/compare runs, proves that its peers relay, and judges rightly. Its timings decide nothing here."""
 
+import json
+import pathlib
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -10,12 +13,35 @@ from support.node import ROOT, build_folder
 sys.path.insert(0, str(ROOT / "bench"))
 
 from comparison import report  # noqa: E402
+from comparison.bench import Bench  # noqa: E402
+from comparison.peers import Peer, Shape  # noqa: E402
+from comparison.problem import Problem  # noqa: E402
 from comparison.scenarios import Row  # noqa: E402
 
 
 def compare(*arguments):
     return subprocess.run([ROOT / "bench/compare", "--build-dir", build_folder(), *map(str, arguments)], capture_output=True, text=True,
                           timeout=80, check=False)
+
+
+def test_quick_run_gives_a_table_and_json_with_sane_figures(tmp_path):
+    out = tmp_path / "compare.json"
+    done = compare("--quick", "--scenarios", "A", "--peers", "floor,node", "--json", out)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [cell.strip() for cell in lines[0].split("|")[3:8]] == ["unit", "floor", "node", "node/floor", "goal"]
+    assert lines[2].startswith("| A ")
+    assert lines[-1].startswith("compare: gate held in ")
+    document = json.loads(pathlib.Path(out).read_text(encoding="utf-8"))
+    row = document["scenarios"]["A"]["cpu"]
+    assert row["unit"] == "us/request"
+    for peer in ("floor", "node"):
+        assert len(row["peers"][peer]["runs"]) == 1
+        assert 1 < row["peers"][peer]["median"] < 100_000
+        assert document["details"]["A"][peer][0]["completed"] > 10
+        assert document["details"]["A"][peer][0]["errors"] == 0
+    assert row["ratio_to_floor"]["node"] == pytest.approx(row["peers"]["node"]["median"] / row["peers"]["floor"]["median"])
+    assert row["better_than_nginx_and_haproxy"] is None  # they did not run
 
 
 @pytest.mark.parametrize("arguments, says", [
@@ -28,6 +54,52 @@ def test_what_it_cannot_do_is_said_in_one_message(arguments, says):
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+LIAR = textwrap.dedent("""
+    import socket, ssl, sys, threading
+    listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    cloud = ssl.create_default_context(cafile=sys.argv[3])
+    request_xor, answer_xor = int(sys.argv[4]), int(sys.argv[5])
+
+    def pump(source, target, at, change):
+        done = 0
+        while got := bytearray(source.recv(65536)):
+            if done <= at < done + len(got):
+                got[at - done] ^= change
+            done += len(got)
+            target.sendall(got)
+        target.close()
+
+    while True:
+        caller, _ = listening.accept()
+        upstream = cloud.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[2]))), server_hostname="localhost")
+        threading.Thread(target=pump, args=(caller, upstream, 700, request_xor), daemon=True).start()
+        threading.Thread(target=pump, args=(upstream, caller, 700, answer_xor), daemon=True).start()
+    """)
+
+
+@pytest.mark.parametrize("request_xor, answer_xor", [(0, 0), (1, 0), (0, 1)], ids=["honest", "changes a request", "changes an answer"])
+def test_a_peer_that_changes_one_bit_is_not_timed(request_xor, answer_xor):
+    class Liar(Peer):
+        name = title = "liar"
+
+        def command(self):
+            script = self.write("liar.py", LIAR)
+            return [sys.executable, script, self.port, self.cloud_port, self.bench.certificates.ca, request_xor, answer_xor]
+
+    bench = Bench(build_folder())
+    try:
+        peer, _ = bench.start_peer(Liar, Shape())
+        proofs = [lambda: bench.verify(peer, 2048, 8192), lambda: bench.prove(Liar, (False,))]
+        for proof, wrong in zip(proofs, (answer_xor, request_xor)):
+            if wrong:
+                with pytest.raises(Problem, match="other bytes than those"):
+                    proof()
+            elif not (request_xor or answer_xor):
+                proof()
+    finally:
+        bench.close()
 
 
 def test_ratio_is_of_pairs_of_the_same_round():
