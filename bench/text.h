@@ -22,7 +22,7 @@ void text_free(struct text *t);
 
 static inline struct slice text_slice(const struct text *t)
 {
-	return (struct slice){t->at, t->len};
+	return (struct slice){t->at ? t->at : "", t->len};
 }
 static inline void text_clear(struct text *t)
 {

@@ -27,10 +27,10 @@ static void sha256_matches_the_published_vectors(void **state)
 	static const struct {
 		const char *text, *hex;
 	} cases[] = {
-		{"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-		{"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-		{"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-		 "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+	        {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+	        {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+	        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+	         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		uint8_t digest[CRYPTO_SHA256_BYTES];
@@ -165,14 +165,14 @@ static void a_file_without_a_usable_key_is_refused_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sha256_matches_the_published_vectors),
-		cmocka_unit_test(random_bytes_differ_each_time),
-		cmocka_unit_test(base64_round_trips_and_is_strict),
-		cmocka_unit_test(base64_decodes_into_exactly_the_room_it_needs),
-		cmocka_unit_test(a_signature_verifies_and_a_changed_bit_does_not),
-		cmocka_unit_test(the_public_half_verifies_but_cannot_sign),
-		cmocka_unit_test(a_saved_key_loads_and_is_private),
-		cmocka_unit_test(a_file_without_a_usable_key_is_refused_by_name),
+	        cmocka_unit_test(sha256_matches_the_published_vectors),
+	        cmocka_unit_test(random_bytes_differ_each_time),
+	        cmocka_unit_test(base64_round_trips_and_is_strict),
+	        cmocka_unit_test(base64_decodes_into_exactly_the_room_it_needs),
+	        cmocka_unit_test(a_signature_verifies_and_a_changed_bit_does_not),
+	        cmocka_unit_test(the_public_half_verifies_but_cannot_sign),
+	        cmocka_unit_test(a_saved_key_loads_and_is_private),
+	        cmocka_unit_test(a_file_without_a_usable_key_is_refused_by_name),
 	};
 	return cmocka_run_group_tests(tests, make_key, free_key);
 }
