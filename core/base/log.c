@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -44,9 +45,15 @@ const char *event_level_name(enum event_level level)
 	return level == LEVEL_ERROR ? "Error" : level == LEVEL_WARNING ? "Warning" : "Information";
 }
 
-/* One write for one line, so that lines of several threads or processes never mix. */
+/* One write for one line, so that lines of several threads or processes never mix. A pipe or socket that nobody reads would hold up a worker: the
+ * line is lost then (a pipe that polls as writable takes a whole line at once). */
 static bool write_line(int fd, const char *line, size_t n)
 {
+	struct pollfd room = {.fd = fd, .events = POLLOUT};
+	if (poll(&room, 1, 0) == 0) {
+		errno = EAGAIN;
+		return false;
+	}
 	ssize_t written;
 	do
 		written = write(fd, line, n);

@@ -26,6 +26,9 @@ struct stats_server {
 	size_t allow_count;
 	struct list connections;
 	unsigned connection_count;
+	struct stats_conn *
+	        spare; /* without memory, a connection is taken with it and closed: libuv listens no more until it is taken */
+	bool one_waits; /* not even that was left; the next end of a connection tries again */
 	struct deadline_queue working, idle;
 	struct http_head head; /* scratch: large, and one at a time is enough */
 	bool closing;
@@ -49,6 +52,7 @@ static void free_when_empty(struct stats_server *v)
 	deadline_queue_close(&v->idle);
 	tls_server_free(v->tls);
 	free(v->allow);
+	free(v->spare);
 	free(v);
 }
 
@@ -198,6 +202,8 @@ static void on_gone(struct stream *s, struct err why)
 	stream_close(s);
 }
 
+static void on_connection(struct listener *l);
+
 static void on_conn_closed(struct stream *s)
 {
 	struct stats_conn *c = container_of(s, struct stats_conn, io);
@@ -205,7 +211,14 @@ static void on_conn_closed(struct stream *s)
 	deadline_disarm(&c->deadline);
 	list_remove(&c->link);
 	v->connection_count--;
-	free(c);
+	if (v->spare)
+		free(c);
+	else
+		v->spare = c;
+	if (v->one_waits && !v->closing) {
+		v->one_waits = false;
+		on_connection(&v->listener);
+	}
 	free_when_empty(v);
 }
 
@@ -245,15 +258,22 @@ static void on_connection(struct listener *l)
 {
 	struct stats_server *v = l->context;
 	struct stats_conn *c = malloc(sizeof(*c));
-	if (!c)
-		return; /* it waits in the queue; libuv asks again with the next one */
+	bool poor = !c;
+	if (poor) {
+		c = v->spare;
+		v->spare = NULL;
+	}
+	if (!c) {
+		v->one_waits = true;
+		return;
+	}
 	*c = (struct stats_conn){.server = v};
 	deadline_init(&c->deadline);
 	list_push_back(&v->connections, &c->link);
 	v->connection_count++;
 	stream_init(&c->io, v->loop, &conn_events);
 	struct err e = stream_accept(&c->io, (uv_stream_t *)&l->tcp, v->tls);
-	if (e.code || v->connection_count > CONNECTIONS_MAX) {
+	if (e.code || poor || v->connection_count > CONNECTIONS_MAX) {
 		stream_close(&c->io);
 		return;
 	}
@@ -316,8 +336,12 @@ struct err stats_server_open(struct loop *main_loop, const struct settings *s, c
 	if (!*s->stats_address)
 		return OK;
 	struct stats_server *v = calloc(1, sizeof(*v));
-	if (!v)
+	if (v)
+		v->spare = malloc(sizeof(*v->spare));
+	if (!v || !v->spare) {
+		free(v);
 		return ERR_OF(NO_MEMORY);
+	}
 	struct sockaddr_storage address;
 	v->loop = main_loop;
 	v->source = source;

@@ -283,6 +283,28 @@ static void a_full_disk_sends_events_to_standard_error(void **state)
 	log_close();
 }
 
+/* The other end of the pipe is open, and nobody reads. */
+static void a_reader_that_stands_still_holds_up_nobody(void **state)
+{
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	begin_capture();
+	dup2(ends[1], STDERR_FILENO);
+	alarm(60);
+	for (int i = 0; i < 3000; i++, now += 30 * 1000000ull)
+		event_log(EVENT_STARTED, "%0512d", i);
+	alarm(0);
+	dup2(real_stderr, STDERR_FILENO);
+	char line[8192];
+	size_t whole = 0;
+	close(ends[1]);
+	FILE *f = fdopen(ends[0], "r");
+	for (; fgets(line, sizeof(line), f); whole++)
+		assert_true(strlen(line) > 512 && line[strlen(line) - 1] == '\n');
+	assert_in_range(whole, 50, 200); /* what a pipe holds, and no half line */
+	fclose(f);
+}
+
 static void the_last_events_stay_in_memory(void **state)
 {
 	struct log_event recent[LOG_RECENT + 8];
@@ -335,6 +357,7 @@ int main(void)
 	        cmocka_unit_test(reopening_follows_a_moved_file),
 	        cmocka_unit_test(a_file_that_cannot_be_opened_is_told),
 	        cmocka_unit_test(a_full_disk_sends_events_to_standard_error),
+	        cmocka_unit_test(a_reader_that_stands_still_holds_up_nobody),
 	        cmocka_unit_test(the_last_events_stay_in_memory),
 	        cmocka_unit_test(any_thread_may_log),
 	};
