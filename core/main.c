@@ -55,7 +55,7 @@ static int take_caller(struct arguments *a, char *text)
 	a->caller_account = text;
 	a->caller_role = equals + 1;
 	if (strcmp(a->caller_role, "exchange") && strcmp(a->caller_role, "sharepoint") && strcmp(a->caller_role, "fci"))
-		return usage_error("the role is exchange, sharepoint or fci, not", a->caller_role);
+		return usage_error("--loopback-caller: the role is exchange, sharepoint or fci, not", a->caller_role);
 	return 0;
 }
 #endif

@@ -41,19 +41,7 @@ static void on_empty(struct relay *r)
 static void on_second(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
-	uint64_t handshakes = 0, resumed = 0, failed = 0;
 	request_log_tick(w->log);
-	upstream_pool_measure(&w->relay.pool);
-	for (size_t i = 0; i < w->settings->listener_count; i++)
-		if (w->listeners[i].tls) {
-			const struct tls_counts *n = tls_server_counts(w->listeners[i].tls);
-			handshakes += n->handshakes;
-			resumed += n->resumed;
-			failed += n->failed;
-		}
-	metric_set(w->metrics, METRIC_client_handshakes, 0, 0, (int64_t)handshakes);
-	metric_set(w->metrics, METRIC_client_handshakes_resumed, 0, 0, (int64_t)resumed);
-	metric_set(w->metrics, METRIC_client_handshakes_failed, 0, 0, (int64_t)failed);
 }
 
 static struct err open_listener(struct worker *w, size_t i, const struct worker_options *o)

@@ -36,6 +36,8 @@ static void gone(struct stream *s, struct err why)
 	s->events->on_gone(s, why);
 }
 
+static void on_readable(struct stream *s);
+
 /* ---- writing ---- */
 
 static void on_written(uv_write_t *request, int status)
@@ -47,6 +49,7 @@ static void on_written(uv_write_t *request, int status)
 	if (s->state >= STREAM_CLOSING)
 		return;
 	if (status < 0) {
+		on_readable(s); /* an answer that came before the other side closed is worth more than the error */
 		gone(s, ERR_OF(NETWORK, .sys = status));
 		return;
 	}
@@ -87,7 +90,7 @@ static void wait_for_kernel(struct stream *s, const char *bytes, size_t n)
 
 static void send_now(struct stream *s, const char *bytes, size_t n)
 {
-	if (s->waiting_bytes == 0) {
+	if (s->waiting_bytes == 0 && n > 0) {
 		ssize_t sent;
 		do
 			sent = send(s->fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -157,6 +160,14 @@ void stream_write(struct stream *s, const char *bytes, size_t n)
 	} else {
 		gather(s, bytes, n);
 	}
+}
+
+bool stream_take_back(struct stream *s)
+{
+	if (!s->note)
+		return false;
+	s->loop->notes[s->note - 1].len = 0;
+	return true;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status)
@@ -410,4 +421,9 @@ bool stream_peer(const struct stream *s, struct sockaddr_storage *out)
 {
 	int len = sizeof(*out);
 	return s->fd >= 0 && uv_tcp_getpeername(&s->tcp, (struct sockaddr *)out, &len) == 0;
+}
+
+bool stream_resumed(const struct stream *s)
+{
+	return s->tls && tls_conn_resumed(s->tls);
 }

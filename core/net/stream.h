@@ -53,6 +53,8 @@ void stream_close(struct stream *s);
 /* Bytes are taken (copied or encrypted) before it returns; nothing is sent until the turn ends, unless they are many. Never fails:
  * a broken connection shows as on_gone. On a stream that is not open they are dropped. */
 void stream_write(struct stream *s, const char *bytes, size_t n);
+/* Takes back what this turn has gathered for s but not sent, before closing it. Whether there was anything: then the other side has seen none of it. */
+bool stream_take_back(struct stream *s);
 /* Ends our direction after what was written: TLS close_notify and FIN. Reading goes on. */
 void stream_end(struct stream *s);
 /* Sends what the turn has gathered for all streams of the loop now. */
@@ -74,6 +76,9 @@ static inline bool stream_is_blocked(const struct stream *s)
 }
 /* Peer's address; false when the connection is gone. One system call. */
 bool stream_peer(const struct stream *s, struct sockaddr_storage *out);
+
+/* The TLS session was resumed, not made anew. */
+bool stream_resumed(const struct stream *s);
 
 /* For tls.c: encrypted bytes on their way out. */
 void stream_tls_output(struct stream *s, const char *bytes, size_t n);

@@ -422,12 +422,14 @@ void tls_conn_free(struct tls_conn *c)
 /* In an administrator's words: which of the many ways a handshake fails it was. */
 static struct err handshake_failed(SSL *ssl)
 {
-	long verdict = SSL_get_verify_result(ssl);
-	if (verdict != X509_V_OK) {
+	uint32_t code = ERR_peek_last_error();
+	long verdict = 0;
+	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
 		char issuer[200] = "unknown";
 		STACK_OF(X509) *chain = SSL_get_peer_full_cert_chain(ssl);
 		if (chain && sk_X509_num(chain))
 			X509_NAME_oneline(X509_get_issuer_name(sk_X509_value(chain, 0)), issuer, sizeof(issuer));
+		verdict = SSL_get_verify_result(ssl);
 		snprintf(detail, sizeof(detail), "its certificate was refused: %s (issued by %s)",
 		         X509_verify_cert_error_string(verdict), issuer);
 		ERR_clear_error();
@@ -496,4 +498,9 @@ void tls_conn_end(struct tls_conn *c)
 bool tls_conn_has_pending(struct tls_conn *c)
 {
 	return SSL_pending(ssl_of(c)) > 0;
+}
+
+bool tls_conn_resumed(struct tls_conn *c)
+{
+	return SSL_session_reused(ssl_of(c));
 }

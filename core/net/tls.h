@@ -64,4 +64,5 @@ long tls_conn_read(struct tls_conn *c, char *out, size_t cap, struct err *why);
 /* Encrypts all n bytes into loop->out through the BIO. false: broken. */
 bool tls_conn_write(struct tls_conn *c, const char *bytes, size_t n);
 void tls_conn_end(struct tls_conn *c);
+bool tls_conn_resumed(struct tls_conn *c);
 bool tls_conn_has_pending(struct tls_conn *c);

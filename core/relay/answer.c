@@ -101,7 +101,10 @@ void answer_help(struct exchange *x, bool close)
 		if (x->service->ops & 1u << i)
 			n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "<li>%.*s</li>\n",
 			              SLICE_ARG(rms_ops[i].name));
-	n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "</ul>\n</body></html>\n");
+	n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "</ul>\n%s</body></html>\n",
+	              x->relay->settings->loopback_caller.account
+	                      ? "<p><strong>AUTHENTICATION OFF (test switch)</strong></p>\n"
+	                      : "");
 	p.body_len = (size_t)n;
 	send_page(x, &p, close);
 }

@@ -179,6 +179,8 @@ const char *client_conn_address(struct client_conn *c, char out[static 64])
 static void on_ready(struct stream *s)
 {
 	struct client_conn *c = conn_of(s);
+	metric_add(c->relay->metrics, METRIC_client_handshakes, 0, 0, 1);
+	metric_add(c->relay->metrics, METRIC_client_handshakes_resumed, 0, 0, stream_resumed(s));
 	client_conn_wait(c, WAIT_IDLE);
 }
 
@@ -234,6 +236,7 @@ static void on_gone(struct stream *s, struct err why)
 		if (c->io.state < STREAM_CLOSING)
 			client_conn_reset(c, CLOSE_ABANDONED);
 	} else if (why.code == ERR_TLS) {
+		metric_add(c->relay->metrics, METRIC_client_handshakes_failed, 0, 0, 1);
 		client_conn_reset(c, CLOSE_TLS);
 	} else {
 		client_conn_close(c, why.code == ERR_NETWORK ? CLOSE_NETWORK

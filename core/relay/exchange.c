@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HELD_WHILE_WAITING_BYTES = 64 * 1024 };
+/* Bodies up to this size are complete before a connection to the cloud is taken: a caller that stops half-way holds nothing but its own
+ * bytes. Longer ones stream, on at most half of the connections. */
+enum { COLLECT_BYTES = 64 * 1024 };
 
 /* ---- small decisions that several steps share ---- */
 
@@ -182,6 +184,27 @@ static enum step inspect(struct exchange *x, enum event ev)
 	} else {
 		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
 	}
+	return STEP_COLLECT;
+}
+
+static enum step collect(struct exchange *x, enum event ev)
+{
+	struct relay *r = x->relay;
+	if (ev == EV_BYTES) {
+		struct err failed = pump_take(x);
+		if (failed.code)
+			return answer_with(x, failed);
+	} else if (ev != EV_ENTER) {
+		return ev == EV_CLIENT_DRAINED ? STEP_COLLECT : unexpected(x, ev);
+	}
+	if (!x->body.complete && pump_content(x).n < COLLECT_BYTES)
+		return STEP_COLLECT;
+	if (!x->body.complete) {
+		if (r->streaming >= (r->settings->upstream_connections + 1) / 2)
+			return answer_with(x, ERR_OF(UPSTREAM_BUSY));
+		x->streams = true;
+		r->streaming++;
+	}
 	return STEP_CONNECT;
 }
 
@@ -207,7 +230,7 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		failed = pump_take(x);
 		if (failed.code)
 			return answer_with(x, failed);
-		if (pump_content(x).n > HELD_WHILE_WAITING_BYTES)
+		if (pump_content(x).n > COLLECT_BYTES)
 			stream_pause(&x->client->io);
 		return STEP_CONNECT;
 	case EV_CLIENT_DRAINED:
@@ -382,6 +405,8 @@ static void recycle(struct exchange *x)
 	pump_free(x);
 	http_body_done(&x->body);
 	http_body_done(&x->reply);
+	if (x->streams)
+		r->streaming--;
 	r->exchanges--;
 	metric_set(r->metrics, METRIC_exchanges_open, 0, 0, r->exchanges);
 	if (r->spare_count < RELAY_SPARE_EXCHANGES) {
@@ -499,7 +524,7 @@ static enum step cut_short(struct exchange *x, enum event ev)
 		}
 		return answer_with(x, ERR_OF(BODY_SLOW));
 	case WAIT_LEASE:
-		return answer_with(x, ERR_OF(UPSTREAM_BUSY));
+		return answer_with(x, upstream_pool_too_long(&x->relay->pool));
 	case WAIT_CLIENT:
 		x->failure = ERR_OF(CALLER_SLOW);
 		x->after = CLIENT_RESET;

@@ -11,6 +11,7 @@
 	STEP(ROUTE, route)               /* path, method, type, SOAPAction; unknown paths end here      */ \
 	STEP(AUTHENTICATE, authenticate) /* who speaks; nobody is trusted yet but by the test switch    */ \
 	STEP(INSPECT, inspect)           /* the first child of Body, before a byte of the body goes on  */ \
+	STEP(COLLECT, collect)           /* small bodies whole, of longer ones the beginning            */ \
 	STEP(CONNECT, connect_upstream)  /* lease an upstream connection, or wait in turn               */ \
 	STEP(RELAY, relay_both)          /* two pumps, byte for byte: XrML is signed text               */ \
 	STEP(ANSWER, answer)             /* self-made; then the rest of the request is thrown away      */ \
@@ -58,7 +59,7 @@ struct exchange {
 	size_t sent_len, sent_cap;
 	enum soap_version soap;
 	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
-	        retried : 1, uninspected : 1, early : 1;
+	        retried : 1, uninspected : 1, early : 1, streams : 1;
 	/* The answer */
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */
@@ -76,6 +77,7 @@ struct exchange {
 	uint64_t client_sent;
 	usec_t at_head, at_sent, at_first, at_end;
 	msec_t began;
+	uint64_t body_seen_before; /* at the last look at its pace */
 };
 
 struct exchange *exchange_new(struct relay *r, struct client_conn *c);

@@ -88,6 +88,17 @@ void relay_stop(struct relay *r, bool at_once)
 		r->on_empty(r);
 }
 
+bool relay_shed_bodies(struct relay *r)
+{
+	while (r->held_bytes > r->settings->limits_held_bytes) {
+		struct list *oldest = list_first(&r->waits[WAIT_BODY].armed);
+		if (!oldest)
+			return false;
+		client_conn_reset(container_of(oldest, struct client_conn, deadline.link), CLOSE_FULL);
+	}
+	return true;
+}
+
 void relay_close(struct relay *r)
 {
 	upstream_pool_close(&r->pool);

@@ -8,6 +8,8 @@ void request_line_write(struct exchange *x, enum err_effect effect)
 {
 	static const char *const effects[EFFECT_COUNT] = {"ok", "deferred", "final"};
 	struct relay *r = x->relay;
+	if (!x->service && !x->failure.code)
+		return; /* a balancer asks for our health every second or two: no line for that */
 	char *line = request_log_reserve(r->log, LINE_BYTES);
 	if (!line)
 		return;

@@ -48,7 +48,7 @@ struct err route_request(struct exchange *x, const struct http_head *head)
 		          (unsigned long long)head->content_length, s->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
 	}
-	if (x->relay->held_bytes > s->limits_held_bytes) {
+	if (!relay_shed_bodies(x->relay)) {
 		event_log(EVENT_OVERLOAD, "limits.held_bytes is reached");
 		return ERR_OF(OVERLOAD);
 	}

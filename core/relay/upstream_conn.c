@@ -12,13 +12,20 @@ static struct upstream_conn *conn_of(struct stream *s)
 static void on_ready(struct stream *s)
 {
 	struct upstream_conn *c = conn_of(s);
+	if (s->tls) {
+		metric_add(c->pool->metrics, METRIC_upstream_handshakes, 0, 0, 1);
+		metric_add(c->pool->metrics, METRIC_upstream_handshakes_resumed, 0, 0, stream_resumed(s));
+	}
 	upstream_pool_connected(c->pool, c);
 }
 
 static void on_bytes(struct stream *s, char *bytes, size_t n)
 {
 	struct upstream_conn *c = conn_of(s);
-	if (c->state == UPSTREAM_LEASED)
+	/* Bytes that were here before the request left answer nothing that this exchange asked. */
+	if (c->state == UPSTREAM_LEASED && stream_take_back(s))
+		c->user->on_gone(c->user_context, ERR_OF(UPSTREAM_ANSWER_BAD));
+	else if (c->state == UPSTREAM_LEASED)
 		c->user->on_bytes(c->user_context, bytes, n);
 	else /* an answer nobody asked for: whoever came next would take it for his */
 		upstream_pool_ended(c->pool, c,

@@ -8,17 +8,12 @@
 
 enum { IDLE_LEARNED_LEAST_MS = 1000 };
 
-void upstream_pool_measure(struct upstream_pool *p)
+static void measure(struct upstream_pool *p)
 {
+	metric_set(p->metrics, METRIC_upstream_waiting, 0, 0, p->waiting_count);
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_CONNECTING, 0, p->connecting_count);
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_IDLE, 0, p->idle_count);
 	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_LEASED, 0, p->leased_count);
-	metric_set(p->metrics, METRIC_upstream_waiting, 0, 0, p->waiting_count);
-	if (p->tls) {
-		const struct tls_counts *n = tls_client_counts(p->tls);
-		metric_set(p->metrics, METRIC_upstream_handshakes, 0, 0, (int64_t)n->handshakes);
-		metric_set(p->metrics, METRIC_upstream_handshakes_resumed, 0, 0, (int64_t)n->resumed);
-	}
 }
 
 /* Takes c out of the list it is in; the caller puts it into the next or closes it. */
@@ -38,7 +33,10 @@ static void drop(struct upstream_pool *p, struct upstream_conn *c)
 {
 	if (c->state == UPSTREAM_CLOSING)
 		return;
+	if (c->state == UPSTREAM_IDLE)
+		stream_end(&c->io); /* in good order: with close_notify */
 	leave(p, c);
+	measure(p);
 	upstream_conn_close(c);
 }
 
@@ -46,7 +44,6 @@ static void on_idle_too_long(struct deadline *d, struct deadline_queue *q)
 {
 	struct upstream_pool *p = q->context;
 	drop(p, container_of(d, struct upstream_conn, deadline));
-	upstream_pool_measure(p);
 }
 
 static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
@@ -90,6 +87,7 @@ static struct lease_request *first_waiting(struct upstream_pool *p)
 		return NULL;
 	list_remove(link);
 	p->waiting_count--;
+	measure(p);
 	return container_of(link, struct lease_request, link);
 }
 
@@ -98,6 +96,7 @@ static void lend(struct upstream_pool *p, struct upstream_conn *c)
 	c->state = UPSTREAM_LEASED;
 	list_push_back(&p->leased, &c->link);
 	p->leased_count++;
+	measure(p);
 	if (c->uses++ > 0)
 		metric_add(p->metrics, METRIC_upstream_reused, 0, 0, 1);
 }
@@ -115,6 +114,7 @@ static void offer(struct upstream_pool *p, struct upstream_conn *c)
 	c->state = UPSTREAM_IDLE;
 	c->idle_since = loop_now(p->loop);
 	p->idle_count++;
+	measure(p);
 	deadline_arm(&c->deadline, &p->idle, c->idle_since);
 }
 
@@ -131,6 +131,7 @@ static bool connect_to(struct upstream_pool *p, uint8_t address, uint8_t attempt
 	c->attempts = attempts;
 	list_push_back(&p->connecting, &c->link);
 	p->connecting_count++;
+	measure(p);
 	deadline_arm(&c->deadline, &p->connecting_limit, loop_now(p->loop));
 	return true;
 }
@@ -140,7 +141,8 @@ static struct err unreachable(struct upstream_pool *p, enum err_code code, struc
 {
 	metric_add(p->metrics, METRIC_upstream_connects_failed, 0, 0, 1);
 	p->told_unreachable = true;
-	enum event_id event = code == ERR_UPSTREAM_TLS ? EVENT_UPSTREAM_CERTIFICATE : EVENT_UPSTREAM_UNREACHABLE;
+	enum event_id event =
+	        code == ERR_UPSTREAM_TLS && why.sys ? EVENT_UPSTREAM_CERTIFICATE : EVENT_UPSTREAM_UNREACHABLE;
 	event_log(event, "%s:%u: %s", p->endpoint->host, p->endpoint->port, err_text(why));
 	return (struct err){code, why.sys, NULL};
 }
@@ -200,7 +202,6 @@ void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 		event_log(EVENT_UPSTREAM_RECOVERED, "%s:%u", p->endpoint->host, p->endpoint->port);
 	}
 	offer(p, c);
-	upstream_pool_measure(p);
 }
 
 /* A connecting or idle connection is over. */
@@ -234,7 +235,6 @@ void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struc
 				resolver_forget(p->resolver, p->endpoint->host);
 		}
 	}
-	upstream_pool_measure(p);
 }
 
 /* ---- leases ---- */
@@ -257,9 +257,18 @@ struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q,
 	q->since = loop_now(p->loop);
 	list_push_back(&p->waiting, &q->link);
 	p->waiting_count++;
+	measure(p);
 	connect_for_waiting(p);
-	upstream_pool_measure(p);
 	return OK;
+}
+
+struct err upstream_pool_too_long(const struct upstream_pool *p)
+{
+	if (p->resolving)
+		return ERR_OF(UPSTREAM_NAME, .what = "no answer from the name servers in time");
+	uint32_t all = p->idle_count + p->leased_count + p->connecting_count;
+	return all >= p->settings->upstream_connections && p->leased_count ? ERR_OF(UPSTREAM_BUSY)
+	                                                                   : ERR_OF(UPSTREAM_CONNECT);
 }
 
 void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q)
@@ -268,6 +277,7 @@ void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q)
 		return;
 	list_remove(&q->link);
 	p->waiting_count--;
+	measure(p);
 }
 
 void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable)
@@ -299,5 +309,4 @@ void upstream_pool_close(struct upstream_pool *p)
 	resolver_close(p->resolver);
 	deadline_queue_close(&p->idle);
 	deadline_queue_close(&p->connecting_limit);
-	upstream_pool_measure(p);
 }

@@ -51,12 +51,11 @@ void upstream_pool_done(struct upstream_pool *p);
 /* *out: the connection, or NULL when q waits. An error when the queue is full; then q is not in it. fresh: no kept connection. */
 struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh,
                                struct upstream_conn **out);
+/* Why a request has waited too long, for its answer. */
+struct err upstream_pool_too_long(const struct upstream_pool *p);
 void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q);
 /* Gives a lease back. reusable: the exchange on it is complete in both directions. */
 void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable);
-
-/* Brings the gauges up to date; each second, and where states change slowly. */
-void upstream_pool_measure(struct upstream_pool *p);
 
 /* From upstream_conn.c */
 void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c);
