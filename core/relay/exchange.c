@@ -476,6 +476,8 @@ static void park(struct exchange *x)
 		client_conn_reset(c, CLOSE_FULL);
 		return;
 	}
+	if (x->step < STEP_CONNECT || x->step == STEP_ANSWER)
+		stream_resume(&c->io); /* it may have been paused while the request before this one ran */
 	enum wait w = wait_of(x);
 	/* Activity starts these anew; the others count from the beginning of the wait. */
 	if (w != c->wait || w == WAIT_ANSWER || w == WAIT_CLIENT)
