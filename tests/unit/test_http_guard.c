@@ -24,96 +24,96 @@ struct guard_case {
 };
 
 static const struct guard_case requests[] = {
-	{REQUEST("Host: x\r\n"), GUARD_FINE},
-	{REQUEST(""), GUARD_FINE},
-	{REQUEST("X:\r\nY: \t \r\nZ: a\tb\r\n8: \xff\xe4\r\n"), GUARD_FINE},
-	{HEAD("\r\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_FINE},
-	{HEAD("M!#$%&'*+-.^_`|~9 /a HTTP/1.0\r\n\r\n"), GUARD_FINE},
-	{HEAD("GET /\"<>\\^`{|}%zz?a?b;c HTTP/1.1\r\n\r\n"), GUARD_FINE},
-	{HEAD("\r\n\r\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_EMPTY_LINE},
-	{HEAD("\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_BARE_LF},
-	{HEAD("POST /a HTTP/1.1\nHost: x\r\n\r\n"), GUARD_BARE_LF},
-	{REQUEST("Host: x\nY: z\r\n"), GUARD_BARE_LF},
-	{HEAD("POST /a HTTP/1.1\r\nHost: x\r\n\n"), GUARD_BARE_LF},
-	{REQUEST("Host: x\rY: z\r\n"), GUARD_BARE_CR},
-	{REQUEST("Host: x\r\r\n"), GUARD_BARE_CR},
-	{HEAD("\rPOST /a HTTP/1.1\r\n\r\n"), GUARD_BARE_CR},
-	{REQUEST("Host: x\0y\r\n"), GUARD_NUL_BYTE},
-	{REQUEST("Ho\0st: x\r\n"), GUARD_NUL_BYTE},
-	{REQUEST("Host: x\x0b\r\n"), GUARD_CONTROL_BYTE},
-	{REQUEST("Host: x\x7f\r\n"), GUARD_CONTROL_BYTE},
-	{REQUEST("Ho\x01st: x\r\n"), GUARD_CONTROL_BYTE},
-	{HEAD("POST /\x1f HTTP/1.1\r\n\r\n"), GUARD_CONTROL_BYTE},
-	{HEAD("\x16\x03\x01\x02"), GUARD_CONTROL_BYTE},
-	{REQUEST("Host: x\r\n folded\r\n"), GUARD_FOLDED_LINE},
-	{REQUEST("Host: x\r\n\tfolded\r\n"), GUARD_FOLDED_LINE},
-	{REQUEST(" Host: x\r\n"), GUARD_FOLDED_LINE},
-	{REQUEST("Host: x\r\n \r\n"), GUARD_FOLDED_LINE},
-	{REQUEST("Host : x\r\n"), GUARD_SPACE_BEFORE_COLON},
-	{REQUEST("Host\t : x\r\n"), GUARD_SPACE_BEFORE_COLON},
-	{REQUEST("Host x\r\n"), GUARD_NO_COLON},
-	{REQUEST("Host\r\n"), GUARD_NO_COLON},
-	{REQUEST(": x\r\n"), GUARD_NAME_EMPTY},
-	{REQUEST("Ho st: x\r\n"), GUARD_NAME_ODD},
-	{REQUEST("Ho(st: x\r\n"), GUARD_NAME_ODD},
-	{REQUEST("\"Host\": x\r\n"), GUARD_NAME_ODD},
-	{REQUEST("H\xc3\xb6st: x\r\n"), GUARD_NAME_ODD},
-	{HEAD("POST\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST /a\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST  /a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST /a  HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST /a HTTP/1.1 \r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST /a b HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST\t/a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("POST /a\tHTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD(" POST /a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
-	{HEAD("PO(ST /a HTTP/1.1\r\n\r\n"), GUARD_METHOD_ODD},
-	{HEAD("P\xd6ST /a HTTP/1.1\r\n\r\n"), GUARD_METHOD_ODD},
-	{HEAD("POST /a#b HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
-	{HEAD("POST #b HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
-	{HEAD("POST /\xe4 HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
-	{HEAD("POST /a HTTP/1.2\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/2.0\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/0.9\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a http/1.1\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/1.1x\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/1.10\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/01.1\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a HTTP/1,1\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("POST /a FTP/1.1\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), GUARD_VERSION_ODD},
+        {REQUEST("Host: x\r\n"), GUARD_FINE},
+        {REQUEST(""), GUARD_FINE},
+        {REQUEST("X:\r\nY: \t \r\nZ: a\tb\r\n8: \xff\xe4\r\n"), GUARD_FINE},
+        {HEAD("\r\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_FINE},
+        {HEAD("M!#$%&'*+-.^_`|~9 /a HTTP/1.0\r\n\r\n"), GUARD_FINE},
+        {HEAD("GET /\"<>\\^`{|}%zz?a?b;c HTTP/1.1\r\n\r\n"), GUARD_FINE},
+        {HEAD("\r\n\r\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_EMPTY_LINE},
+        {HEAD("\nPOST /a HTTP/1.1\r\n\r\n"), GUARD_BARE_LF},
+        {HEAD("POST /a HTTP/1.1\nHost: x\r\n\r\n"), GUARD_BARE_LF},
+        {REQUEST("Host: x\nY: z\r\n"), GUARD_BARE_LF},
+        {HEAD("POST /a HTTP/1.1\r\nHost: x\r\n\n"), GUARD_BARE_LF},
+        {REQUEST("Host: x\rY: z\r\n"), GUARD_BARE_CR},
+        {REQUEST("Host: x\r\r\n"), GUARD_BARE_CR},
+        {HEAD("\rPOST /a HTTP/1.1\r\n\r\n"), GUARD_BARE_CR},
+        {REQUEST("Host: x\0y\r\n"), GUARD_NUL_BYTE},
+        {REQUEST("Ho\0st: x\r\n"), GUARD_NUL_BYTE},
+        {REQUEST("Host: x\x0b\r\n"), GUARD_CONTROL_BYTE},
+        {REQUEST("Host: x\x7f\r\n"), GUARD_CONTROL_BYTE},
+        {REQUEST("Ho\x01st: x\r\n"), GUARD_CONTROL_BYTE},
+        {HEAD("POST /\x1f HTTP/1.1\r\n\r\n"), GUARD_CONTROL_BYTE},
+        {HEAD("\x16\x03\x01\x02"), GUARD_CONTROL_BYTE},
+        {REQUEST("Host: x\r\n folded\r\n"), GUARD_FOLDED_LINE},
+        {REQUEST("Host: x\r\n\tfolded\r\n"), GUARD_FOLDED_LINE},
+        {REQUEST(" Host: x\r\n"), GUARD_FOLDED_LINE},
+        {REQUEST("Host: x\r\n \r\n"), GUARD_FOLDED_LINE},
+        {REQUEST("Host : x\r\n"), GUARD_SPACE_BEFORE_COLON},
+        {REQUEST("Host\t : x\r\n"), GUARD_SPACE_BEFORE_COLON},
+        {REQUEST("Host x\r\n"), GUARD_NO_COLON},
+        {REQUEST("Host\r\n"), GUARD_NO_COLON},
+        {REQUEST(": x\r\n"), GUARD_NAME_EMPTY},
+        {REQUEST("Ho st: x\r\n"), GUARD_NAME_ODD},
+        {REQUEST("Ho(st: x\r\n"), GUARD_NAME_ODD},
+        {REQUEST("\"Host\": x\r\n"), GUARD_NAME_ODD},
+        {REQUEST("H\xc3\xb6st: x\r\n"), GUARD_NAME_ODD},
+        {HEAD("POST\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST /a\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST  /a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST /a  HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST /a HTTP/1.1 \r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST /a b HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST\t/a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("POST /a\tHTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD(" POST /a HTTP/1.1\r\n\r\n"), GUARD_REQUEST_LINE_ODD},
+        {HEAD("PO(ST /a HTTP/1.1\r\n\r\n"), GUARD_METHOD_ODD},
+        {HEAD("P\xd6ST /a HTTP/1.1\r\n\r\n"), GUARD_METHOD_ODD},
+        {HEAD("POST /a#b HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
+        {HEAD("POST #b HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
+        {HEAD("POST /\xe4 HTTP/1.1\r\n\r\n"), GUARD_TARGET_ODD},
+        {HEAD("POST /a HTTP/1.2\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/2.0\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/0.9\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a http/1.1\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/1.1x\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/1.10\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/01.1\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a HTTP/1,1\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("POST /a FTP/1.1\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), GUARD_VERSION_ODD},
 };
 
 static const struct guard_case answers[] = {
-	{HEAD("HTTP/1.1 200 OK\r\n\r\n"), GUARD_FINE},
-	{HEAD("HTTP/1.1 200 \r\n\r\n"), GUARD_FINE},
-	{HEAD("HTTP/1.1 200\r\n\r\n"), GUARD_FINE},
-	{HEAD("HTTP/1.0 599 Gar\xfc nix\t!\r\n\r\n"), GUARD_FINE},
-	{HEAD("HTTP/1.1 100 Continue\r\n\r\n"), GUARD_FINE},
-	{HEAD("\r\nHTTP/1.1 200 OK\r\n\r\n"), GUARD_EMPTY_LINE},
-	{HEAD("HTTP/1.1 99 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 099 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 600 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 2000 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 20x OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1  200 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 200\tOK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 +20 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/1.1 \r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("ICY 200 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
-	{HEAD("HTTP/2 200 OK\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("HTTP/1.2 200 OK\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("HTTP/1.1\t200 OK\r\n\r\n"), GUARD_VERSION_ODD},
-	{HEAD("HTTP/1.1 200 OK\r\nA : b\r\n\r\n"), GUARD_SPACE_BEFORE_COLON},
-	{HEAD("HTTP/1.1 200 OK\nA: b\r\n\r\n"), GUARD_BARE_LF},
+        {HEAD("HTTP/1.1 200 OK\r\n\r\n"), GUARD_FINE},
+        {HEAD("HTTP/1.1 200 \r\n\r\n"), GUARD_FINE},
+        {HEAD("HTTP/1.1 200\r\n\r\n"), GUARD_FINE},
+        {HEAD("HTTP/1.0 599 Gar\xfc nix\t!\r\n\r\n"), GUARD_FINE},
+        {HEAD("HTTP/1.1 100 Continue\r\n\r\n"), GUARD_FINE},
+        {HEAD("\r\nHTTP/1.1 200 OK\r\n\r\n"), GUARD_EMPTY_LINE},
+        {HEAD("HTTP/1.1 99 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 099 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 600 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 2000 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 20x OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1  200 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 200\tOK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 +20 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/1.1 \r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("ICY 200 OK\r\n\r\n"), GUARD_STATUS_LINE_ODD},
+        {HEAD("HTTP/2 200 OK\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("HTTP/1.2 200 OK\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("HTTP/1.1\t200 OK\r\n\r\n"), GUARD_VERSION_ODD},
+        {HEAD("HTTP/1.1 200 OK\r\nA : b\r\n\r\n"), GUARD_SPACE_BEFORE_COLON},
+        {HEAD("HTTP/1.1 200 OK\nA: b\r\n\r\n"), GUARD_BARE_LF},
 };
 
 typedef long guard_fn(const char *, size_t, size_t *, const struct guard_limits *, enum guard_reason *);
 
 /* The verdict on bytes that come in pieces of step bytes; each time in a block of their own, so that a sanitizer sees any byte read too many. */
 static long in_pieces(guard_fn *guard, struct slice bytes, size_t step, const struct guard_limits *l,
-		      enum guard_reason *why)
+                      enum guard_reason *why)
 {
 	size_t scanned = 0;
 	long length = 0;
@@ -185,10 +185,10 @@ static void every_control_byte_is_found_at_every_offset(void **state)
 			long length = http_guard_request(head, (size_t)n, &scanned, &limits, &why);
 			assert_int_equal(length, control ? -1 : n);
 			if (control)
-				assert_int_equal(why, c == 0	  ? GUARD_NUL_BYTE
-						      : c == '\r' ? GUARD_BARE_CR
-						      : c == '\n' ? GUARD_BARE_LF
-								  : GUARD_CONTROL_BYTE);
+				assert_int_equal(why, c == 0      ? GUARD_NUL_BYTE
+				                      : c == '\r' ? GUARD_BARE_CR
+				                      : c == '\n' ? GUARD_BARE_LF
+				                                  : GUARD_CONTROL_BYTE);
 		}
 	}
 }
@@ -211,14 +211,14 @@ static void heads_are_bounded_with_and_without_authorization(void **state)
 		size_t bytes;
 		enum guard_reason why;
 	} cases[] = {
-		{"X", 16 * 1024, GUARD_FINE},
-		{"X", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
-		{"Authorization", 96 * 1024, GUARD_FINE},
-		{"AUTHORIZATION", 96 * 1024, GUARD_FINE},
-		{"Authorization", 96 * 1024 + 1, GUARD_HEAD_TOO_LARGE},
-		{"Authorizatiom", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
-		{"Proxy-Authorization", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
-		{"X", 200 * 1024, GUARD_HEAD_TOO_LARGE},
+	        {"X", 16 * 1024, GUARD_FINE},
+	        {"X", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
+	        {"Authorization", 96 * 1024, GUARD_FINE},
+	        {"AUTHORIZATION", 96 * 1024, GUARD_FINE},
+	        {"Authorization", 96 * 1024 + 1, GUARD_HEAD_TOO_LARGE},
+	        {"Authorizatiom", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
+	        {"Proxy-Authorization", 16 * 1024 + 1, GUARD_PLAIN_TOO_LARGE},
+	        {"X", 200 * 1024, GUARD_HEAD_TOO_LARGE},
 	};
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
 		for (size_t step = 1; step <= cases[i].bytes; step = step * 31 + 1) {
@@ -228,7 +228,7 @@ static void heads_are_bounded_with_and_without_authorization(void **state)
 			long length = 0;
 			for (size_t n = step; length == 0 && n < cases[i].bytes + step; n += step)
 				length = http_guard_request(head, n < cases[i].bytes ? n : cases[i].bytes, &scanned,
-							    &limits, &why);
+				                            &limits, &why);
 			assert_int_equal(why, cases[i].why);
 			assert_int_equal(length, cases[i].why ? -1 : (long)cases[i].bytes);
 			free(head);
@@ -289,7 +289,7 @@ static void the_byte_table_says_what_the_rfc_says(void **state)
 		assert_int_equal(http_char_is(c, CHAR_DIGIT), digit);
 		assert_int_equal(http_char_is(c, CHAR_HEX), digit || (letter && (i | 0x20) <= 'f'));
 		assert_int_equal(http_char_is(c, CHAR_TOKEN),
-				 digit || letter || (ascii && strchr("!#$%&'*+-.^_`|~", i)));
+		                 digit || letter || (ascii && strchr("!#$%&'*+-.^_`|~", i)));
 		assert_int_equal(http_char_is(c, CHAR_HOST), digit || letter || (ascii && strchr("-._~", i)));
 		assert_int_equal(http_char_is(c, CHAR_TARGET), i > ' ' && i < 0x7f && i != '#');
 		assert_int_equal(http_char_is(c, CHAR_VALUE), i == '\t' || (i >= ' ' && i != 0x7f));
@@ -299,15 +299,15 @@ static void the_byte_table_says_what_the_rfc_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(requests_are_judged_alike_in_any_pieces),
-		cmocka_unit_test(answers_are_judged_alike_in_any_pieces),
-		cmocka_unit_test(a_head_is_asked_for_until_its_last_byte),
-		cmocka_unit_test(every_control_byte_is_found_at_every_offset),
-		cmocka_unit_test(heads_are_bounded_with_and_without_authorization),
-		cmocka_unit_test(a_hundred_headers_are_enough),
-		cmocka_unit_test(targets_are_bounded),
-		cmocka_unit_test(every_reason_has_name_words_and_status),
-		cmocka_unit_test(the_byte_table_says_what_the_rfc_says),
+	        cmocka_unit_test(requests_are_judged_alike_in_any_pieces),
+	        cmocka_unit_test(answers_are_judged_alike_in_any_pieces),
+	        cmocka_unit_test(a_head_is_asked_for_until_its_last_byte),
+	        cmocka_unit_test(every_control_byte_is_found_at_every_offset),
+	        cmocka_unit_test(heads_are_bounded_with_and_without_authorization),
+	        cmocka_unit_test(a_hundred_headers_are_enough),
+	        cmocka_unit_test(targets_are_bounded),
+	        cmocka_unit_test(every_reason_has_name_words_and_status),
+	        cmocka_unit_test(the_byte_table_says_what_the_rfc_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
