@@ -241,11 +241,25 @@ static void look_at_head(struct load_conn *c, const struct http_head *h)
 	c->answer.soap = slice_equal_nocase(slice_until(type, 8), SLICE("text/xml")) ||
 	                 slice_equal_nocase(slice_until(type, 20), SLICE("application/soap+xml"));
 	for (size_t i = 0; i < h->header_count; i++)
-		if (slice_equal_nocase(h->headers[i].name, SLICE("x-rms-connector-reason"))) {
-			struct slice reason = slice_until(h->headers[i].value, sizeof(c->reason));
-			memcpy(c->reason, reason.at, reason.len);
-			c->answer.reason = slice_of(c->reason, reason.len);
-		}
+		c->answer.self_made |= slice_equal_nocase(h->headers[i].name, SLICE("x-correlation-id"));
+}
+
+/* Why a connector answered by itself: the first line of its words, or the words of its fault. data: the start of the body. */
+static void take_reason(struct load_conn *c, struct slice data)
+{
+	static const char fault[] = "<faultstring>", end[] = ". (connector";
+	if (c->answer.soap) {
+		const char *at = memmem(data.at, data.len, fault, sizeof(fault) - 1);
+		if (!at)
+			return;
+		data = slice_from(data, (size_t)(at - data.at) + sizeof(fault) - 1);
+		data = slice_until(data, slice_find(data, '<'));
+		const char *stop = memmem(data.at, data.len, end, sizeof(end) - 1);
+		data = stop ? slice_until(data, (size_t)(stop - data.at)) : data;
+	}
+	data = slice_until(slice_until(data, slice_find(data, '\n')), sizeof(c->reason));
+	memcpy(c->reason, data.at, data.len);
+	c->answer.reason = slice_of(c->reason, data.len);
 }
 
 /* A head at the start of bytes. Its length, 0: more is needed, -1: not HTTP. */
@@ -322,6 +336,8 @@ static void take_bytes(struct load_conn *c, char *bytes, size_t n)
 	}
 	if (c->request.keep_body && t.data_len)
 		keep(c, t.data, t.data_len);
+	if (c->answer.self_made && !c->answer.body_bytes && t.data_len)
+		take_reason(c, slice_of(t.data, t.data_len));
 	c->answer.body_bytes += t.data_len;
 	if (c->body.complete)
 		complete(c, n - t.used);

@@ -24,8 +24,9 @@ struct load_answer {
 	enum load_error error;
 	uint16_t status; /* 0: no head came */
 	bool soap, compressed, kept;
+	bool self_made; /* not good, and with X-Correlation-Id: a connector's own */
 	uint64_t body_bytes;
-	struct slice reason; /* value of X-RMS-Connector-Reason, borrowed from the connection; empty */
+	struct slice reason; /* of a self-made answer, borrowed from the connection; empty */
 	char *body;          /* malloc'ed, given away with body_bytes in it when kept; NULL when empty */
 };
 

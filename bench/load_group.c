@@ -41,6 +41,7 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t n
 		row->errors++;
 		node->errors++;
 		w->interval.errors++;
+		s->self_made += a->self_made;
 		if (a->reason.len)
 			load_stats_reason(s, a->reason);
 		return;
@@ -102,7 +103,8 @@ static void slot_start(struct load_slot *slot, usec_t due, usec_t now)
 	slot->op = (uint8_t)op;
 	slot->image = image;
 	slot->due = due;
-	slot->measured = due >= w->measure_from;
+	/* without a warm-up also what a millisecond timer let begin a little early */
+	slot->measured = due >= w->measure_from || w->options->warmup_s <= 0;
 	if (slot->measured) {
 		if (w->requests_left != UINT64_MAX)
 			w->requests_left--;

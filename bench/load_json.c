@@ -237,6 +237,7 @@ bool load_report_write_json(FILE *out, const struct load_results *r)
 	                    json_pack("{s:I,s:I,s:I}", "ok", (json_int_t)s->effects[EFFECT_OK], "deferred",
 	                              (json_int_t)s->effects[EFFECT_DEFERRED], "final",
 	                              (json_int_t)s->effects[EFFECT_FINAL]));
+	json_object_set_new(j, "self_made", count(s->self_made));
 	json_object_set_new(j, "reasons", reasons(s));
 	json_object_set_new(j, "late", count(s->late));
 	json_object_set_new(j, "latest_us", count(s->latest));

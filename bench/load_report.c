@@ -123,9 +123,10 @@ static void print_answers(FILE *out, const struct load_stats *s)
 		fprintf(out, ", deferred, they try again: %s", load_count_text(s->effects[EFFECT_DEFERRED], count));
 		fprintf(out, ", final, they give up: %s\n", load_count_text(s->effects[EFFECT_FINAL], count));
 	}
+	if (s->self_made)
+		fprintf(out, "the connector itself refused: %s\n", load_count_text(s->self_made, count));
 	for (size_t i = 0; i < LOAD_REASONS_MAX && s->reasons[i].count; i++)
-		fprintf(out, "%s %s: %s\n", i ? "            " : "reasons     ", s->reasons[i].text,
-		        load_count_text(s->reasons[i].count, count));
+		fprintf(out, "             %s: %s\n", s->reasons[i].text, load_count_text(s->reasons[i].count, count));
 }
 
 static void print_connections(FILE *out, const struct load_results *r)

@@ -89,6 +89,7 @@ void load_stats_merge(struct load_stats *into, const struct load_stats *from)
 	into->handshakes += from->handshakes;
 	into->resumed += from->resumed;
 	into->stray += from->stray;
+	into->self_made += from->self_made;
 	for (size_t i = 0; i < LOAD_REASONS_MAX && from->reasons[i].count; i++) {
 		uint64_t more = from->reasons[i].count;
 		struct slice text = slice_str(from->reasons[i].text);

@@ -23,7 +23,7 @@ enum err_effect load_status_effect(unsigned status, bool soap);
 enum {
 	LOAD_STATUS_MAX = 600,
 	LOAD_REASONS_MAX = 16,
-	LOAD_REASON_BYTES = 48,
+	LOAD_REASON_BYTES = 96,
 };
 
 struct load_tally {
@@ -32,7 +32,7 @@ struct load_tally {
 	uint64_t bytes_sent, bytes_got;
 };
 
-struct load_reason { /* why a connector answered by itself, as its header tells */
+struct load_reason { /* why a connector answered by itself, in its words */
 	char text[LOAD_REASON_BYTES];
 	uint64_t count;
 };
@@ -53,7 +53,8 @@ struct load_stats {
 	uint64_t late; /* open loop: started more than a millisecond after its time */
 	usec_t latest; /* by how much at most */
 	uint64_t connections, connections_failed, handshakes, resumed;
-	uint64_t stray; /* connections on which bytes came that nobody had asked for */
+	uint64_t self_made; /* answers that a connector gave by itself, refusing */
+	uint64_t stray;     /* connections on which bytes came that nobody had asked for */
 	struct load_reason reasons[LOAD_REASONS_MAX];
 	struct load_verified verified;
 	usec_t last_end; /* when the last measured request ended */

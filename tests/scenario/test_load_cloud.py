@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from support import soap
+from support import net, soap
 from support.load import load
 from support.sim import CloudSim, simulator  # noqa: F401  pylint: disable=unused-import
 
@@ -207,3 +207,26 @@ def test_a_start_that_goes_wrong_says_where_and_why(sim, tmp_path, name):
     assert all(step["problem"] is None for step in steps[:-1])
     assert f"FAILED: {steps[-1]['problem']}" in done.out
     assert sim.seen()["requests"] == len(steps), "no load after a start that failed"
+
+
+# ---- through nodes ----
+
+@pytest.mark.threaded
+def test_through_two_nodes_everything_arrives_as_it_was_sent(simulator, node, tmp_path):
+    """F07: signatures and questions fit after the relay; both nodes carry."""
+    sim = simulator()
+    nodes = [node(sim, settings={"node.workers": 2}) for _ in range(2)]
+    urls = [f"http://{net.HOST}:{one.ports[0]}" for one in nodes]
+    done = load(tmp_path, *urls, "--bootstrap", "--profile", "mixed", "--requests", 150, "--connections", 12, "--threads", 2,
+                "--verify", "100%", "--check", "errors=0", "--check", "wrong=0")
+    assert [one["good"] for one in done["bootstrap"]] == [True, True]
+    assert done["verified.answers"] == 150 and sim.seen()["whole"] == 150 + 22
+    assert all(row["requests"] > 30 for row in done["nodes"])
+    assert sum(row["requests_by_caller"]["exchange"] for row in done["nodes"]) >= 75
+
+
+def test_what_callers_see_when_the_cloud_is_gone(node, tmp_path):
+    relay = node("https://127.0.0.1:1")
+    done = load(tmp_path, f"http://{net.HOST}:{relay.ports[0]}", "--op", "GetServerInfo", "--requests", 5, "--check", "final=0")
+    assert done["status"] == {"500": 5} and done["self_made"] == 5 and done["effects.deferred"] == 5
+    assert done["reasons"] == {"no connection to the RMS service": 5}
