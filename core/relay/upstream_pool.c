@@ -54,6 +54,8 @@ static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
 	                                                    : ERR_OF(NETWORK, .what = "connecting took too long"));
 }
 
+static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q);
+
 struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings,
                               struct metric_block *metrics, const struct upstream_endpoint *endpoint)
 {
