@@ -66,6 +66,8 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 	list_init(&p->waiting);
 	deadline_queue_open(loop, &p->idle, settings->upstream_keep_idle_ms, on_idle_too_long, p);
 	deadline_queue_open(loop, &p->connecting_limit, settings->upstream_connect_timeout_ms, on_connect_too_long, p);
+	deadline_queue_open(loop, &p->resolve_limit, settings->upstream_connect_timeout_ms, on_resolve_too_long, p);
+	deadline_init(&p->resolve_deadline);
 	if (endpoint->tls) {
 		struct tls_client_options o = {
 		        .ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
@@ -149,16 +151,29 @@ static struct err unreachable(struct upstream_pool *p, enum err_code code, struc
 	return (struct err){code, why.sys, NULL};
 }
 
+static void refuse_all(struct upstream_pool *p, enum err_code code, struct err why)
+{
+	struct err told = unreachable(p, code, why);
+	for (struct lease_request *q; (q = first_waiting(p));)
+		q->refused(q, told);
+}
+
+static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q)
+{
+	struct upstream_pool *p = q->context;
+	p->resolving = false; /* what comes after all is passed over */
+	refuse_all(p, ERR_UPSTREAM_NAME, ERR_OF(NAME, .what = "the name servers did not answer in time"));
+}
+
 static void on_resolved(void *context, struct err why, const struct resolved *answer)
 {
 	struct upstream_pool *p = context;
-	p->resolving = false;
-	if (p->closed)
+	if (p->closed || !p->resolving)
 		return;
+	p->resolving = false;
+	deadline_disarm(&p->resolve_deadline);
 	if (why.code) {
-		struct err told = unreachable(p, ERR_UPSTREAM_NAME, why);
-		for (struct lease_request *q; (q = first_waiting(p));)
-			q->refused(q, told);
+		refuse_all(p, ERR_UPSTREAM_NAME, why);
 		return;
 	}
 	for (size_t i = 0; p->settings->loopback_caller.account && i < answer->count; i++)
@@ -192,6 +207,7 @@ static void connect_for_waiting(struct upstream_pool *p)
 	    all >= p->settings->upstream_connections)
 		return;
 	p->resolving = true;
+	deadline_arm(&p->resolve_deadline, &p->resolve_limit, loop_now(p->loop));
 	resolver_lookup(p->resolver, p->endpoint->host, p->endpoint->port, on_resolved, p);
 }
 
@@ -311,4 +327,5 @@ void upstream_pool_close(struct upstream_pool *p)
 	resolver_close(p->resolver);
 	deadline_queue_close(&p->idle);
 	deadline_queue_close(&p->connecting_limit);
+	deadline_queue_close(&p->resolve_limit);
 }

@@ -32,7 +32,8 @@ struct upstream_pool {
 	struct tls_client *tls;     /* owned; NULL for plain */
 	struct resolver *resolver;  /* owned */
 	struct deadline_queue idle; /* its list is the list of idle connections, oldest first */
-	struct deadline_queue connecting_limit;
+	struct deadline_queue connecting_limit, resolve_limit;
+	struct deadline resolve_deadline;
 	struct list connecting, leased, closing;
 	uint32_t idle_count, connecting_count, leased_count;
 	struct list waiting; /* of lease_request: first come, first served */
