@@ -1,192 +1,22 @@
 #include "bench/cloud_sim_conn.h"
 
-#include "bench/cloud_sim_reply.h"
 #include "bench/cloud_sim_worker.h"
-#include "proto/http_parse.h"
 
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 enum {
 	PIECE_BYTES = 256 * 1024,
 	CONTENT_MAX =
 	        32 * 1024 * 1024, /* of a body that is kept to answer it; longer ones are hashed and answered 413 */
 	HELD_MAX = 1024 * 1024,   /* bytes of later requests while one is answered */
-	LINGER_MS = 2000,         /* for the caller's own end after ours */
-	LOOK_MS = 100,
-	HALF_CLOSED_MS = 60000,
-};
-
-struct sim_conn {
-	struct sim_peer peer;
-	struct stream io;
-	struct sim_worker *w;
-	unsigned listener;
-	uint64_t number;
-	bool ready, resumed, counted_open;
-	struct sim_alarm answer_alarm, end_alarm; /* the pace of the answer; the connection's own end */
-	struct text in;                           /* not yet understood */
-	size_t used, scanned;
-	bool in_request; /* a head was read, its exchange goes on */
-	bool mute;       /* nothing is answered any more: we misbehaved, or are about to close */
-	bool deaf;       /* what comes is thrown away: it is the rest of a request that was given up */
-	bool stalled;    /* the exchange is kept open only to see when the caller gives up */
-	bool held_back;  /* reading was stopped for good */
-	bool idle_alarm; /* end_alarm waits for the next request, which stops it */
-	/* ---- the exchange ---- */
-	struct sim_record *record;
-	struct sim_rule *rule;
-	struct sim_question question;
-	struct http_body body;
-	struct text content;
-	struct crypto_sha256 hash;
-	uint64_t request_bytes;
-	bool request_whole, answering, answer_sent;
-	struct sim_reply reply;
-	size_t sent;
 };
 
 static void consume(struct sim_conn *c);
 static void send_on(struct sim_conn *c);
-static void on_gone(struct stream *io, struct err why);
 
 static struct sim_seen *seen_of(struct sim_conn *c)
 {
 	return &c->w->sim->seen;
-}
-
-/* ---- the end ---- */
-
-static void end_exchange(struct sim_conn *c, bool left)
-{
-	if (!c->in_request)
-		return;
-	sim_alarm_stop(&c->answer_alarm);
-	if (!c->request_whole)
-		c->deaf = true;
-	sim_seen_end(seen_of(c), c->record, c->body.seen, c->sent, c->answer_sent, left);
-	sim_rule_unref(&c->w->sim->script, c->rule);
-	http_body_done(&c->body);
-	c->record = NULL;
-	c->rule = NULL;
-	c->in_request = c->request_whole = c->answering = c->answer_sent = false;
-	c->sent = 0;
-	text_clear(&c->content);
-	text_clear(&c->reply.wire);
-	/* One large request must not make a connection large for ever. */
-	if (c->content.cap > PIECE_BYTES)
-		text_free(&c->content);
-	if (c->reply.wire.cap > 4 * PIECE_BYTES)
-		text_free(&c->reply.wire);
-}
-
-static void close_now(struct sim_conn *c)
-{
-	sim_alarm_stop(&c->end_alarm);
-	end_exchange(c, false);
-	stream_close(&c->io);
-}
-
-static void on_linger_over(struct sim_alarm *a)
-{
-	close_now(container_of(a, struct sim_conn, end_alarm));
-}
-
-/* close_notify and FIN; the caller gets time to end its side. */
-static void end_in_order(struct sim_conn *c, uint32_t linger_ms)
-{
-	c->mute = true;
-	stream_end(&c->io);
-	sim_alarm_set(&c->end_alarm, &c->w->clock, linger_ms, on_linger_over);
-}
-
-static void on_time_to_end(struct sim_alarm *a)
-{
-	end_in_order(container_of(a, struct sim_conn, end_alarm), LINGER_MS);
-}
-
-/* Without reading nobody tells us that the caller has left. */
-static void on_time_to_look(struct sim_alarm *a)
-{
-	struct sim_conn *c = container_of(a, struct sim_conn, end_alarm);
-	struct tcp_info info;
-	socklen_t n = sizeof info;
-	if (getsockopt(c->io.fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_state == TCP_ESTABLISHED)
-		sim_alarm_set(&c->end_alarm, &c->w->clock, LOOK_MS, on_time_to_look);
-	else
-		on_gone(&c->io, ERR_OF(NETWORK));
-}
-
-/* No more reading: the caller's bytes pile up in the network. */
-static void hold_back(struct sim_conn *c)
-{
-	c->held_back = true;
-	stream_pause(&c->io);
-	sim_alarm_set(&c->end_alarm, &c->w->clock, LOOK_MS, on_time_to_look);
-}
-
-static void send_below_tls(struct sim_conn *c, struct slice bytes)
-{
-	stream_flush_all(&c->w->loop);
-	if (send(c->io.fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		stream_reset(&c->io);
-}
-
-static void act(struct sim_conn *c, enum sim_action action, struct slice garbage)
-{
-	stream_flush_all(&c->w->loop); /* what came before the fault is on its way before the fault */
-	switch (action) {
-	case SIM_RESET:
-		stream_reset(&c->io);
-		close_now(c);
-		return;
-	case SIM_CLOSE:
-		close_now(c);
-		return;
-	case SIM_TRUNCATE:
-		end_exchange(c, false);
-		end_in_order(c, LINGER_MS);
-		return;
-	case SIM_HALF_CLOSE:
-		end_in_order(c, HALF_CLOSED_MS);
-		return;
-	case SIM_GARBAGE:
-		stream_write(&c->io, garbage.at, garbage.len);
-		break;
-	case SIM_TLS_GARBAGE:
-		send_below_tls(c, garbage);
-		break;
-	case SIM_STALL:
-	case SIM_GO_ON:
-		break;
-	}
-	/* The exchange stays open, so that a caller that gives up is told from one that waits. */
-	c->mute = c->stalled = true;
-	if (!c->request_whole && action == SIM_STALL)
-		hold_back(c);
-}
-
-static void act_by_rule(struct sim_conn *c)
-{
-	act(c, c->rule->action, text_slice(&c->rule->garbage));
-}
-
-static void on_time_to_act(struct sim_alarm *a)
-{
-	act_by_rule(container_of(a, struct sim_conn, answer_alarm));
-}
-
-static void act_soon(struct sim_conn *c)
-{
-	c->mute = true;
-	if (!c->rule->action_delay_ms) {
-		act_by_rule(c);
-		return;
-	}
-	if (!c->request_whole)
-		hold_back(c);
-	sim_alarm_set(&c->answer_alarm, &c->w->clock, c->rule->action_delay_ms, on_time_to_act);
 }
 
 /* ---- the answer ---- */
@@ -199,18 +29,18 @@ static void finish(struct sim_conn *c)
 	struct sim_script *script = &c->w->sim->script;
 	if (!c->request_whole && !closes)
 		return; /* an early answer: the rest of the request is still read, or deliberately not */
-	end_exchange(c, false);
+	sim_conn_end_exchange(c, false);
 	if (closes || (close_after && !close_after_ms)) {
-		end_in_order(c, LINGER_MS);
+		sim_conn_end_in_order(c, SIM_LINGER_MS);
 		return;
 	}
 	pthread_mutex_lock(&script->lock);
 	uint32_t idle_ms = script->connections.idle_ms;
 	pthread_mutex_unlock(&script->lock);
 	if (close_after)
-		sim_alarm_set(&c->end_alarm, &c->w->clock, close_after_ms, on_time_to_end);
+		sim_conn_end_later(c, close_after_ms);
 	else if (idle_ms)
-		sim_alarm_set(&c->end_alarm, &c->w->clock, idle_ms, on_time_to_end);
+		sim_conn_end_later(c, idle_ms);
 	c->idle_alarm = !close_after && idle_ms;
 }
 
@@ -248,7 +78,7 @@ static void send_on(struct sim_conn *c)
 	c->answering = false;
 	c->answer_sent = c->sent == c->reply.wire.len;
 	if (acts)
-		act_soon(c);
+		sim_conn_act_soon(c);
 	else
 		finish(c);
 }
@@ -279,9 +109,9 @@ static void refuse(struct sim_conn *c, enum guard_reason why)
 	if (!c->mute)
 		stream_write(&c->io, wire.at, wire.len);
 	text_free(&wire);
-	end_exchange(c, false);
+	sim_conn_end_exchange(c, false);
 	c->used = c->in.len;
-	end_in_order(c, LINGER_MS);
+	sim_conn_end_in_order(c, SIM_LINGER_MS);
 }
 
 static void begin_request(struct sim_conn *c, const struct http_head *head, size_t head_bytes)
@@ -327,7 +157,7 @@ static void request_is_whole(struct sim_conn *c)
 	if (c->stalled)
 		return;
 	if (c->mute)
-		end_exchange(c, false);
+		sim_conn_end_exchange(c, false);
 	else if (!c->answering && !c->answer_sent)
 		begin_answer(c);
 	else if (c->answer_sent)
@@ -348,7 +178,7 @@ static bool take_body(struct sim_conn *c)
 	enum guard_reason why = GUARD_FINE;
 	size_t n = c->in.len - c->used, room = room_before_action(c);
 	if (room == 0) {
-		act_soon(c);
+		sim_conn_act_soon(c);
 		return false;
 	}
 	struct http_taken got = http_body_take(&c->body, c->in.at + c->used, n < room ? n : room, &why);
@@ -364,13 +194,13 @@ static bool take_body(struct sim_conn *c)
 	else
 		text_free(&c->content);
 	if (!c->mute && room_before_action(c) == 0) {
-		act_soon(c);
+		sim_conn_act_soon(c);
 		return false;
 	}
 	if (c->rule && c->rule->early && !c->mute && !c->answering && !c->answer_sent &&
 	    (c->body.seen >= c->rule->early_after || c->body.complete)) {
 		if (c->rule->early_then == SIM_THEN_STOP)
-			hold_back(c);
+			sim_conn_hold_back(c);
 		begin_answer(c);
 		if (!c->in_request || c->held_back)
 			return false;
@@ -450,23 +280,13 @@ static void on_drained(struct stream *io)
 
 static void on_gone(struct stream *io, struct err why)
 {
-	struct sim_conn *c = container_of(io, struct sim_conn, io);
-	struct sim_seen_connections *counts = &seen_of(c)->connections;
-	uint64_t *counter = why.code == ERR_CLOSED      ? &counts->ended
-	                    : why.code == ERR_TRUNCATED ? &counts->truncated
-	                                                : &counts->reset;
-	if (!c->ready && c->w->tls[c->listener])
-		counter = &counts->failed_handshakes;
-	sim_seen_count(seen_of(c), counter, 1);
-	sim_alarm_stop(&c->end_alarm);
-	end_exchange(c, true);
-	stream_close(&c->io);
+	sim_conn_gone(container_of(io, struct sim_conn, io), why.code);
 }
 
 static void on_closed(struct stream *io)
 {
 	struct sim_conn *c = container_of(io, struct sim_conn, io);
-	end_exchange(c, true);
+	sim_conn_end_exchange(c, true);
 	sim_alarm_stop(&c->answer_alarm);
 	sim_alarm_stop(&c->end_alarm);
 	if (c->counted_open)
@@ -496,7 +316,7 @@ static void close_peer(struct sim_peer *p, enum sim_action how)
 {
 	struct sim_conn *c = container_of(p, struct sim_conn, peer);
 	if (c->io.state < STREAM_CLOSING)
-		act(c, how, SLICE("garbage\r\n"));
+		sim_conn_act(c, how, SLICE("garbage\r\n"));
 }
 
 void sim_conn_accept(struct sim_worker *w, struct sim_listener *l, enum sim_action what)
@@ -523,6 +343,6 @@ void sim_conn_accept(struct sim_worker *w, struct sim_listener *l, enum sim_acti
 			stream_reset(&c->io);
 		stream_close(&c->io);
 	} else if (what == SIM_STALL) {
-		hold_back(c);
+		sim_conn_hold_back(c);
 	}
 }

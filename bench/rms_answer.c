@@ -11,58 +11,15 @@
 #define CRYPTO    "Microsoft.DigitalRightsManagement.Cryptography."
 #define RIGHTS    "VIEW EDIT DOCEDIT PRINT EXTRACT REPLY REPLYALL FORWARD VIEWRIGHTSDATA EDITRIGHTSDATA OBJMODEL"
 
-enum { LEAVES = 4096 }; /* kept per thread, 4 KB each */
-
-/* ---- what was signed before ---- */
-
-struct rms_leaf {
-	uint8_t key[CRYPTO_SHA256_BYTES];
-	struct text xrml;
-};
-
 void rms_answers_init(struct rms_answers *a, const struct rms_tenant *tenant)
 {
-	*a = (struct rms_answers){.tenant = tenant, .leaves = calloc(LEAVES, sizeof *a->leaves)};
-	CHECK(a->leaves);
+	a->tenant = tenant;
+	rms_leaves_init(&a->leaves);
 }
 
 void rms_answers_done(struct rms_answers *a)
 {
-	for (size_t i = 0; a->leaves && i < LEAVES; i++) {
-		if (a->leaves[i])
-			text_free(&a->leaves[i]->xrml);
-		free(a->leaves[i]);
-	}
-	free(a->leaves);
-	*a = (struct rms_answers){0};
-}
-
-/* The place for what is made from these three; its text is empty when it must be made. What stood there before is dropped. */
-static struct text *leaf(struct rms_answers *a, const char *kind, struct slice first, struct slice second)
-{
-	uint8_t key[CRYPTO_SHA256_BYTES];
-	struct crypto_sha256 s;
-	uint64_t len = first.len;
-	crypto_sha256_start(&s);
-	crypto_sha256_add(&s, kind, strlen(kind) + 1);
-	crypto_sha256_add(&s, &len, sizeof len);
-	crypto_sha256_add(&s, first.at, first.len);
-	crypto_sha256_add(&s, second.at, second.len);
-	crypto_sha256_end(&s, key);
-	struct rms_leaf **slot = &a->leaves[(key[0] | (size_t)key[1] << 8) % LEAVES];
-	if (!*slot) {
-		*slot = calloc(1, sizeof **slot);
-		CHECK(*slot);
-	}
-	if (memcmp((*slot)->key, key, sizeof key) != 0) {
-		memcpy((*slot)->key, key, sizeof key);
-		text_clear(&(*slot)->xrml);
-	}
-	if ((*slot)->xrml.len)
-		a->reused_count++;
-	else
-		a->signed_count++;
-	return &(*slot)->xrml;
+	rms_leaves_done(&a->leaves);
 }
 
 /* ---- one answer ---- */
@@ -140,7 +97,7 @@ static bool certify(struct answering *g)
 	struct slice text = rms_request_text(g->r, rms_request_next(g->r, &at, RMS_ITEM_PERSISTENT, 0));
 	bool persistent = !slice_equal(slice_trim(text), SLICE("false"));
 	struct slice name = g->o->identity.len ? g->o->identity : SLICE("connector-exchange@contoso.example");
-	struct text *rac = leaf(g->a, persistent ? "rac" : "rac-temporary", spc.whole, name);
+	struct text *rac = rms_leaf_get(&g->a->leaves, persistent ? "rac" : "rac-temporary", spc.whole, name);
 	if (!rac->len) {
 		struct account acc;
 		account_init(&acc, name, SLICE(""), spc.subject_modulus);
@@ -165,7 +122,7 @@ static bool client_licensor_cert(struct answering *g)
 			g->fault = LICENSING "UnexpectedPersonaCertException";
 			return false;
 		}
-		struct text *clc = leaf(g->a, "clc", rac.whole, SLICE(""));
+		struct text *clc = rms_leaf_get(&g->a->leaves, "clc", rac.whole, SLICE(""));
 		if (!clc->len) {
 			struct account acc;
 			account_init(&acc, rac.subject_name, rac.subject_id, rac.subject_modulus);
@@ -182,7 +139,7 @@ static bool client_licensor_cert(struct answering *g)
 static struct text *use_licence(struct answering *g, const struct xrml *pl, struct slice name, struct slice sid,
                                 struct slice modulus, const char *rights)
 {
-	struct text *ul = leaf(g->a, rights, pl->whole, name);
+	struct text *ul = rms_leaf_get(&g->a->leaves, rights, pl->whole, name);
 	if (!ul->len) {
 		struct account acc;
 		account_init(&acc, name, sid, modulus);
@@ -260,7 +217,7 @@ static bool issuance_license(struct answering *g)
 			g->fault = "System.ArgumentNullException";
 			return false;
 		}
-		struct text *pl = leaf(g->a, "pl", unsigned_pl.body, SLICE(""));
+		struct text *pl = rms_leaf_get(&g->a->leaves, "pl", unsigned_pl.body, SLICE(""));
 		if (!pl->len)
 			xrml_sign_issued(pl, unsigned_pl.body, &g->tenant->party, g->tenant->slc);
 		text_add_str(g->out, "<AcquireIssuanceLicenseResponse><CertificateChain>");

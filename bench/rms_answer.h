@@ -1,15 +1,13 @@
 /* Answers of the RMS service, made from the request and a tenant: every relayed operation, its faults, its exceptions per item. One struct for each
  * thread: it keeps what it has signed. */
 #pragma once
+#include "bench/rms_leaf.h"
 #include "bench/rms_request.h"
 #include "bench/rms_tenant.h"
 
-struct rms_leaf; /* a signed licence or certificate, kept */
-
 struct rms_answers {
 	const struct rms_tenant *tenant; /* borrowed */
-	struct rms_leaf **leaves;
-	uint64_t signed_count, reused_count;
+	struct rms_leaves leaves;
 };
 void rms_answers_init(struct rms_answers *a, const struct rms_tenant *tenant);
 void rms_answers_done(struct rms_answers *a);

@@ -1,28 +1,11 @@
-/* Requests as Exchange, SharePoint and file servers send them, in the shapes and sizes of crypto mode 2, and what such a caller remembers and
- * checks in the answers. Used by the load tool and the tests. A caller belongs to one thread; its key may be shared. */
+/* Requests as Exchange, SharePoint and file servers send them, in the shapes and sizes of crypto mode 2. Used by the load tool and the tests. A
+ * caller belongs to one thread; its key may be shared. */
 #pragma once
+#include "bench/rms_caller.h"
 #include "bench/rms_check.h"
 #include "core/base/err.h"
 #include "proto/rms_op.h"
 #include "proto/soap.h"
-
-struct rms_caller_options {
-	const char *account;          /* "exchange01@contoso.example"; also the name in its certificates */
-	const char *sid;              /* NULL: one made from the account */
-	const char *tenant_url;       /* NULL: RMS_TENANT_URL */
-	const struct crypto_key *key; /* the machine's key, borrowed; NULL: one is made (100 ms) */
-};
-
-#define RMS_TENANT_URL "https://11f3c2a8-5d0b-4e67-9c1e-3a7b52d4e890.rms.na.aadrm.com"
-
-struct rms_caller;
-struct err rms_caller_new(const struct rms_caller_options *o, struct rms_caller **out);
-void rms_caller_free(struct rms_caller *c);
-/* Takes what the answer brings: the tenant's key, the RAC chain, the CLC chain, template GUIDs. Until it has learned them the caller uses chains
- * of the same shape and size that it made itself. false: the answer holds nothing of the kind. */
-bool rms_caller_learn(struct rms_caller *c, enum rms_op_id op, struct slice answer);
-/* The tenant's key; NULL until an answer to GetLicensorCertificate was learned. */
-const struct crypto_key *rms_caller_slc(const struct rms_caller *c);
 
 struct rms_request_options {
 	enum soap_version soap;

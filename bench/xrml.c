@@ -125,6 +125,8 @@ bool xrml_next(struct slice text, size_t *at, struct xrml *out)
 	out->whole = whole;
 	struct slice inner;
 	out->body = element(content, "BODY", &inner);
+	if (!inner.len) /* <BODY/> is no text that could be signed */
+		out->body = SLICE("");
 	/* Behind BODY: an offline licence may carry signatures inside its own data. */
 	if (out->body.len)
 		out->signature = element(slice_from(content, (size_t)(out->body.at - content.at) + out->body.len),

@@ -191,10 +191,10 @@ static void a_licence_asked_for_twice_is_signed_once(void **state)
 	                 &(struct rms_request_options){.items = 10, .serial = 5});
 	assert_int_equal(ask(text_slice(&request), OP_ACQUIRE_PRELICENSE, &(struct rms_answer_options){0}, &first),
 	                 200);
-	uint64_t signed_before = answers.signed_count;
+	uint64_t signed_before = answers.leaves.signed_count;
 	assert_int_equal(ask(text_slice(&request), OP_ACQUIRE_PRELICENSE, &(struct rms_answer_options){0}, &second),
 	                 200);
-	assert_int_equal(answers.signed_count, signed_before);
+	assert_int_equal(answers.leaves.signed_count, signed_before);
 	assert_true(slice_equal(text_slice(&first), text_slice(&second)));
 	text_free(&request);
 	text_free(&first);
@@ -309,6 +309,27 @@ static void what_the_service_refuses_becomes_its_fault(void **state)
 			fail_msg("%zu: %.*s", i, (int)answer.len, answer.at);
 		assert_null(memmem(answer.at, answer.len, "VersionData>", 12));
 		assert_non_null(memmem(answer.at, answer.len, "soap:Fault", 10));
+		text_free(&answer);
+	}
+}
+
+static void a_licence_without_text_is_not_signed(void **state)
+{
+	static const char *const licences[] = {"<XrML xmlns=\"\"/>", "<XrML xmlns=\"\"><BODY/></XrML>",
+	                                       "<XrML xmlns=\"\"><BODY></BODY></XrML>", ""};
+	for (size_t i = 0; i < ARRAY_COUNT(licences); i++) {
+		struct text request = {0}, answer = {0};
+		text_format(&request,
+		            ENVELOPE("", "<AcquireIssuanceLicense xmlns=\"http://microsoft.com/DRM/PublishingService\">"
+		                         "<RequestParams><AcquireIssuanceLicenseParams><UnsignedIssuanceLicense>%s"
+		                         "</UnsignedIssuanceLicense></AcquireIssuanceLicenseParams></RequestParams>"
+		                         "</AcquireIssuanceLicense>"),
+		            licences[i]);
+		assert_int_equal(ask(text_slice(&request), OP_ACQUIRE_ISSUANCE_LICENSE, &(struct rms_answer_options){0},
+		                     &answer),
+		                 500);
+		assert_non_null(memmem(answer.at, answer.len, "System.ArgumentNullException", 28));
+		text_free(&request);
 		text_free(&answer);
 	}
 }
@@ -430,6 +451,7 @@ int main(void)
 	        cmocka_unit_test(the_locator_answers_in_the_namespace_of_the_request),
 	        cmocka_unit_test(server_info_opens_the_gate_of_exchange),
 	        cmocka_unit_test(what_the_service_refuses_becomes_its_fault),
+	        cmocka_unit_test(a_licence_without_text_is_not_signed),
 	        cmocka_unit_test(what_is_no_soap_message_is_refused_with_a_reason),
 	        cmocka_unit_test(requests_have_exactly_the_size_asked_for),
 	        cmocka_unit_test(the_serial_stands_where_it_is_said_to),
