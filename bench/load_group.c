@@ -20,13 +20,17 @@ static void note_size(struct load_verified *v, uint64_t got, size_t wanted)
 		         (unsigned long long)got, wanted);
 }
 
-static void record(struct load_slot *slot, const struct load_answer *a, usec_t now)
+static bool is_good(const struct load_answer *a)
+{
+	return !a->error && a->status >= 200 && a->status < 300;
+}
+
+static void record(struct load_slot *slot, const struct load_answer *a, usec_t took, usec_t now)
 {
 	struct load_worker *w = slot->group->worker;
 	struct load_stats *s = &w->stats;
 	struct load_tally *row = &s->rows[slot->group->profile.caller][slot->op], *node = &s->nodes[slot->target];
-	usec_t took = now - slot->due;
-	bool good = !a->error && a->status >= 200 && a->status < 300;
+	bool good = is_good(a);
 	s->node_requests[slot->target][slot->group->profile.caller]++;
 	row->bytes_sent += slot->conn.sent;
 	row->bytes_got += a->body_bytes;
@@ -40,7 +44,6 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t n
 	if (!good) {
 		row->errors++;
 		node->errors++;
-		w->interval.errors++;
 		s->self_made += a->self_made;
 		if (a->reason.len)
 			load_stats_reason(s, a->reason);
@@ -48,7 +51,6 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t n
 	}
 	histogram_add(&row->latency, took);
 	histogram_add(&node->latency, took);
-	histogram_add(&w->interval.latency, took);
 	if (w->options->sized && slot->group->profile.caller == CALLER_FIXED &&
 	    a->body_bytes != w->options->answer_bytes)
 		note_size(&s->verified, a->body_bytes, w->options->answer_bytes);
@@ -57,7 +59,7 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t n
 static void sample(struct load_slot *slot, struct load_answer *a)
 {
 	struct load_worker *w = slot->group->worker;
-	bool good = slot->measured && !a->error && a->status >= 200 && a->status < 300;
+	bool good = slot->measured && is_good(a);
 	if (!a->kept) {
 		w->stats.verified.skipped += good;
 		return;
@@ -167,8 +169,13 @@ static void on_answer(struct load_conn *c, struct load_answer *a)
 	struct load_slot *slot = container_of(c, struct load_slot, conn);
 	struct load_group *g = slot->group;
 	g->in_flight--;
+	usec_t now = clock_now(), took = now - slot->due;
+	if (is_good(a))
+		histogram_add(&g->worker->interval.latency, took);
+	else
+		g->worker->interval.errors++;
 	if (slot->measured)
-		record(slot, a, clock_now());
+		record(slot, a, took, now);
 	if (slot->sampled)
 		sample(slot, a);
 	slot->punished = a->error == LOAD_ERROR_REFUSED || a->error == LOAD_ERROR_CONNECT || a->error == LOAD_ERROR_TLS;

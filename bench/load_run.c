@@ -35,12 +35,12 @@ static void wanted_signals(sigset_t *set)
 	sigaddset(set, SIGUSR1); /* a worker has ended */
 }
 
-void load_run_block_signals(void)
+/* Before any thread starts: these signals are taken by watch() alone. */
+static void block_signals(void)
 {
 	sigset_t set;
 	wanted_signals(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 }
 
 static double cpu_now(void)
@@ -87,14 +87,9 @@ static void show(const struct run *run, const struct load_second *s, unsigned in
 	fflush(stdout);
 }
 
-/* One second is over: what the workers say about it. */
-static void look(struct run *run, usec_t now, bool on_terminal)
+/* What has been handed over since the last time, as one second of the run. */
+static void take_second(struct run *run, usec_t now, bool on_terminal)
 {
-	for (unsigned i = 0; i < run->o->threads; i++)
-		load_worker_ask(run->workers[i]);
-	usec_t until = clock_now() + ANSWER_US;
-	while (clock_now() < until)
-		usleep(ANSWER_US / 4);
 	pthread_mutex_lock(&run->progress.lock);
 	struct load_interval sum = run->progress.sum;
 	run->progress.sum = (struct load_interval){0};
@@ -104,10 +99,21 @@ static void look(struct run *run, usec_t now, bool on_terminal)
 	                        .p50 = histogram_percentile(&sum.latency, 50),
 	                        .p99 = histogram_percentile(&sum.latency, 99),
 	                        .max = sum.latency.max};
-	if (now > run->measure_from && run->r->series_count < SERIES_MAX)
+	if (now > run->measure_from + SECOND_US / 2 && run->r->series_count < SERIES_MAX)
 		run->r->series[run->r->series_count++] = s;
 	if (on_terminal)
 		show(run, &s, sum.in_flight, now);
+}
+
+/* One second is over: what the workers say about it. */
+static void look(struct run *run, usec_t now, bool on_terminal)
+{
+	for (unsigned i = 0; i < run->o->threads; i++)
+		load_worker_ask(run->workers[i]);
+	usec_t until = clock_now() + ANSWER_US;
+	while (clock_now() < until)
+		usleep(ANSWER_US / 4);
+	take_second(run, now, on_terminal);
 }
 
 /* Until every worker has ended. */
@@ -118,8 +124,9 @@ static void watch(struct run *run)
 	double cpu = cpu_now();
 	bool measuring = run->measure_from <= run->begin;
 	usec_t next = run->begin + SECOND_US, patience = run->end + (usec_t)((PATIENCE_S + 5) * 1e6);
-	if (run->measure_from > run->begin)
-		next = run->measure_from; /* warm-up: the seconds count from the measured part */
+	/* the seconds of the measured part are whole; if anything, the first of the warm-up is shorter */
+	usec_t odd = (run->measure_from - run->begin) % SECOND_US;
+	next -= odd ? SECOND_US - odd : 0;
 	while (ended(run) < run->o->threads) {
 		int got = sleep_until(next);
 		usec_t now = clock_now();
@@ -132,7 +139,7 @@ static void watch(struct run *run)
 			measuring = true;
 			cpu = cpu_now();
 		}
-		if (now >= next) {
+		if (now >= next && ended(run) < run->o->threads) {
 			look(run, now, on_terminal);
 			next += SECOND_US;
 		}
@@ -199,6 +206,8 @@ static void sum_up(struct run *run)
 		load_worker_join(run->workers[i]);
 		load_stats_merge(&r->stats, &run->workers[i]->stats);
 	}
+	if (run->progress.sum.latency.count || run->progress.sum.errors) /* the last, perhaps not whole second */
+		take_second(run, UINT64_MAX, false);
 	load_verifier_free(run->verifier, &r->stats.verified); /* it still reads the workers' images */
 	for (unsigned i = 0; i < run->o->threads; i++)
 		load_worker_free(run->workers[i]);
@@ -248,6 +257,7 @@ struct err load_run(const struct load_options *o, const struct load_callers *cal
 	}
 	run->o = o;
 	run->r = r;
+	block_signals();
 	pthread_mutex_init(&run->progress.lock, NULL);
 	run->progress.main_thread = pthread_self();
 	struct err failed = make_all(run, callers, words, cap);

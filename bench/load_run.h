@@ -3,8 +3,6 @@
 #include "bench/load_image.h"
 #include "bench/load_stats.h"
 
-/* Before any thread starts: the signals that end a run early, and those the run uses itself, are taken by load_run() alone. */
-void load_run_block_signals(void);
 /* r->series is malloc'ed. On failure err.what says what could not be made. */
 struct err load_run(const struct load_options *o, const struct load_callers *callers, struct load_results *r,
                     char *words, size_t cap);
