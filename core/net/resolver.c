@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TTL_LEAST_S = 5, TTL_MOST_S = 300, HOSTS_MAX = 64, QUERY_MS = 2000, QUERY_TRIES = 2 };
+/* Three tries, each waiting twice as long: 4.9 s until a silent server is given up. */
+enum { TTL_LEAST_S = 5, TTL_MOST_S = 300, HOSTS_MAX = 64, QUERY_MS = 700, QUERY_TRIES = 3 };
 
 struct waiter {
 	struct list link;
