@@ -358,7 +358,7 @@ bool load_target_resolve(struct load_target *t, bool own_server, char *words, si
 	char port[8];
 	snprintf(port, sizeof(port), "%u", t->uri.port);
 	int problem = getaddrinfo(t->uri.host, port, &hints, &found);
-	if (problem) {
+	if (problem || !found) {
 		say(words, cap, "%s: %s", t->url, gai_strerror(problem));
 		return false;
 	}
