@@ -69,12 +69,12 @@ static struct err listen_at(struct sim_worker *w, unsigned i)
 			free(l);
 		return e;
 	}
-	uint16_t port = htons(listener_port(&l->base));
+	/* Only the first worker finds a 0 here, before there are threads. */
 	struct sockaddr_storage *bound = &w->sim->bound[i];
-	if (bound->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)bound)->sin6_port = port;
-	else
-		((struct sockaddr_in *)bound)->sin_port = port;
+	in_port_t *port = bound->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)bound)->sin6_port
+	                                               : &((struct sockaddr_in *)bound)->sin_port;
+	if (*port == 0)
+		*port = htons(listener_port(&l->base));
 	w->listeners[i] = l;
 	return OK;
 }

@@ -204,6 +204,17 @@ def test_a_kept_key_gives_the_same_certificates_again(simulator, certs, tmp_path
     assert chains[0] == chains[1] and b"https://t.example/_wmcs" in chains[0]
 
 
+def test_the_log_has_a_line_for_each_request(simulator, certs, tmp_path):  # noqa: F811
+    sim = simulator(arguments=["--log", tmp_path / "requests.jsonl"])
+    with caller(sim, certs) as one:
+        one.ask(ASK)
+        one.ask(soap.request(LICENSE, host="cloud.test"))
+    seen = sim.requests()
+    sim.stop()
+    lines = [json.loads(line) for line in (tmp_path / "requests.jsonl").read_text(encoding="ascii").splitlines()]
+    assert lines == seen and [line["op"] for line in lines] == ["GetServerInfo", "AcquireLicense"]
+
+
 @pytest.mark.threaded
 def test_several_workers_share_script_and_memory(simulator, certs):  # noqa: F811
     sim = simulator(arguments=["--workers", 3])
