@@ -177,7 +177,7 @@ struct err crypto_key_save(const struct crypto_key *k, const char *file)
 	}
 	EVP_PKEY *pkey = EVP_PKEY_new();
 	bool written = pkey && EVP_PKEY_set1_RSA(pkey, k->rsa) &&
-		       PEM_write_PKCS8PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
+	               PEM_write_PKCS8PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL);
 	EVP_PKEY_free(pkey);
 	if (fclose(f) != 0 || !written) {
 		unlink(file);
@@ -224,7 +224,7 @@ uint32_t crypto_key_exponent(const struct crypto_key *k)
 }
 
 bool crypto_key_sign(const struct crypto_key *k, const uint8_t digest[static CRYPTO_SHA256_BYTES],
-		     uint8_t out[static CRYPTO_RSA_BYTES])
+                     uint8_t out[static CRYPTO_RSA_BYTES])
 {
 	unsigned n = 0;
 	if (!k->whole || !RSA_sign(NID_sha256, digest, CRYPTO_SHA256_BYTES, out, &n, k->rsa)) {
@@ -235,7 +235,7 @@ bool crypto_key_sign(const struct crypto_key *k, const uint8_t digest[static CRY
 }
 
 bool crypto_key_verify(const struct crypto_key *k, const uint8_t digest[static CRYPTO_SHA256_BYTES],
-		       const uint8_t *signature, size_t n)
+                       const uint8_t *signature, size_t n)
 {
 	bool good = RSA_verify(NID_sha256, digest, CRYPTO_SHA256_BYTES, signature, n, k->rsa) == 1;
 	if (!good)

@@ -48,6 +48,6 @@ uint32_t crypto_key_exponent(const struct crypto_key *k);
 
 /* RSASSA-PKCS1-v1_5 with SHA-256 over a digest made before. false: a public key, or out of memory. */
 bool crypto_key_sign(const struct crypto_key *k, const uint8_t digest[static CRYPTO_SHA256_BYTES],
-		     uint8_t out[static CRYPTO_RSA_BYTES]);
+                     uint8_t out[static CRYPTO_RSA_BYTES]);
 bool crypto_key_verify(const struct crypto_key *k, const uint8_t digest[static CRYPTO_SHA256_BYTES],
-		       const uint8_t *signature, size_t n);
+                       const uint8_t *signature, size_t n);

@@ -33,7 +33,8 @@ static void the_last_reference_frees(void **state)
 	struct buf *b = buf_copy(SLICE("abc"));
 	assert_ptr_equal(buf_ref(b), b);
 	buf_unref(b);
-	assert_true(slice_equal(buf_slice(b), SLICE("abc"))); /* the sanitizer would know */
+	assert_int_equal(buf_slice(b).len, 3);
+	assert_memory_equal(buf_slice(b).at, "abc", 3); /* the sanitizer would know */
 	buf_unref(b);
 	buf_unref(NULL);
 }
