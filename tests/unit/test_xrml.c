@@ -166,8 +166,7 @@ static void junk_is_no_signed_element(void **state)
 	        "<XrML></XrML>",
 	        "<XrML><BODY></BODY></XrML>",
 	        "<XrML><BODY type=\"x></BODY><SIGNATURE></SIGNATURE></XrML>",
-	        "<XrML><BODY><ISSUER><PUBLICKEY><PARAMETER "
-	        "name=\"modulus\"><VALUE></PUBLICKEY></BODY><SIGNATURE/></XrML>",
+	        "<XrML><BODY><ISSUER><PUBLICKEY>name=\"modulus\"><VALUE></PUBLICKEY></BODY></XrML>",
 	        "<Template></Template>",
 	        "<Template>&lt;XrML&gt;</Template>",
 	        "<Template>&lt;XrML&#0;&#x;&#999999999999;&</Template>",
