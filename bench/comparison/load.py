@@ -27,6 +27,7 @@ class Result:
     seconds: float
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+    why: str = ""               # what the errors were
 
 
 class Run:
@@ -131,4 +132,8 @@ class RmsLoad:
             return None
         told = json.loads(report.read_text())
         latency = told["total"]["latency_us"]
-        return Result(told["completed"], told["errors"], told["seconds"], latency["p50"] / 1e3, latency["p99"] / 1e3)
+        kinds = {**{kind: n for kind, n in told["errors_by_kind"].items() if n}, **told["reasons"],
+                 **{f"status {status}": n for status, n in told["status"].items() if status != "200"}}
+        unsent = told["errors_by_kind"].get("unsent", 0)  # still waiting here when the load was ended: no peer has failed in them
+        return Result(told["completed"], told["errors"] - unsent, told["seconds"], latency["p50"] / 1e3, latency["p99"] / 1e3,
+                      ", ".join(f"{n} x {kind}" for kind, n in kinds.items()))

@@ -18,7 +18,7 @@ class Shape:
     log: bool = False           # the peers' request log; the node's is always on
     tls_in: bool = False
     cloud: str = "quick"        # cloud.KINDS
-    connections: int = 12000    # callers at once; the descriptor limit sets the ceiling
+    connections: int = 4000     # callers at once; the descriptor limit sets the ceiling
     upstream: int = 512
 
 

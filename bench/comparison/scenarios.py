@@ -46,11 +46,12 @@ class Moment:
     cpu_s: float
     requests: int
     handshakes: int
+    at: float
 
     @staticmethod
     def of(peer):
         seen = peer.cloud.seen()
-        return Moment(peer.process.cpu_seconds(), seen["fixed"]["requests"], seen["connections"]["handshakes"])
+        return Moment(peer.process.cpu_seconds(), seen["fixed"]["requests"], seen["connections"]["handshakes"], time.monotonic())
 
 
 class Timed(Scenario):
@@ -82,7 +83,8 @@ class Timed(Scenario):
         values = {"cpu": (end.cpu_s - begin.cpu_s) / requests * 1e6,
                   "handshakes": (end.handshakes - begin.handshakes) / requests * 100_000,
                   "resident": peer.process.peak_bytes() / MIB}
-        return {row.key: values[row.key] for row in self.rows}, {"requests": requests, **dataclasses.asdict(result)}
+        return {row.key: values[row.key] for row in self.rows}, {
+            "requests": requests, "requests_per_s": requests / (end.at - begin.at), **dataclasses.asdict(result)}
 
 
     def even(self, peer, before):
@@ -97,8 +99,8 @@ class Timed(Scenario):
 
 def good(peer, result):
     if result.errors or not result.completed:
-        raise Problem(f"{peer.title}: {result.errors} requests failed and {result.completed} were answered; nothing can be compared.\n"
-                      f"    it said:\n{peer.process.words()}")
+        raise Problem(f"{peer.title}: {result.errors} requests failed ({result.why}) and {result.completed} were answered; nothing can be "
+                      f"compared.\n    it said:\n{peer.process.words()}")
     return result
 
 
