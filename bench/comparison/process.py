@@ -116,6 +116,14 @@ class Process:
         for pid in self.tree():
             (PROC / str(pid) / "clear_refs").write_text("5")
 
+    def pause(self, seconds):
+        """Stops it for a while: the stall of a neighbour."""
+        self.child.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            self.child.send_signal(signal.SIGCONT)
+
     def stop(self):
         if self.child is None:
             return

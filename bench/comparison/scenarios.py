@@ -4,7 +4,7 @@ import dataclasses
 import threading
 import time
 
-from . import soap, syscalls
+from . import added, soap, syscalls
 from .idle import IdleCallers
 from .load import Offer
 from .peers import MIB, Haproxy64, Shape
@@ -14,6 +14,7 @@ WARMUP_S = 0.3
 PATIENCE_S = 20              # longest wait for the load to run evenly
 TRANSFER_BYTES = 64 * MIB
 TRANSFERS = 4
+STALL_S = 0.4
 
 
 @dataclasses.dataclass
@@ -130,36 +131,42 @@ class Transfer(Scenario):
 
 
 class Growth(Scenario):
-    """Memory that four bodies of 64 MiB at once cost, each. The callers dawdle in downloads, so that a peer without back-pressure shows it."""
+    """Memory that four bodies of 64 MiB at once cost, each, while the side that takes them stalls: callers that dawdle, or a cloud that stops
+    for a moment. A fresh process for each direction: what the other has left behind would hide it."""
     fresh = True
     most_rounds = 3
 
-    def __init__(self, key):
-        goal = {"goal": 0.5, "gate": False}  # 16 KiB buffers hold less, and cost D its speed
-        super().__init__(key, [Row("down", "memory for each 64 MiB download", "MiB", **goal),
-                               Row("up", "memory for each 64 MiB upload", "MiB", **goal)], Shape())
+    def __init__(self, key, upload):
+        # No gate: 16 KiB buffers hold less, and cost D its speed.
+        super().__init__(key, [Row("each", f"memory for each stalled 64 MiB {'upload' if upload else 'download'}", "MiB", goal=0.5, gate=False)],
+                         Shape())
+        self.upload = upload
 
     def measure(self, bench, peer, seconds):
+        return {"each": self.grown(peer)}, {}
+
+    def transfer(self, caller):
         def dawdle(done, seen=set()):
             mark = (threading.get_ident(), done // (16 * MIB))
             if mark not in seen:
                 seen.add(mark)
-                time.sleep(0.05)
+                time.sleep(STALL_S / 4)
 
-        small, large = soap.body(2048), soap.body(TRANSFER_BYTES)
-        return {"down": self.grown(peer, lambda caller: caller.post(small, TRANSFER_BYTES, dawdle)),
-                "up": self.grown(peer, lambda caller: caller.post(large, 8192))}, {}
+        if self.upload:
+            caller.post(soap.body(TRANSFER_BYTES), 8192)
+        else:
+            caller.post(soap.body(2048), TRANSFER_BYTES, dawdle)
 
-    @staticmethod
-    def grown(peer, work):
+    def grown(self, peer):
         failures = []
 
         def one(caller):
             try:
-                work(caller)
+                self.transfer(caller)
             except (Problem, OSError) as error:
                 failures.append(error)
 
+        soap.body(TRANSFER_BYTES)  # made before the clock runs
         callers = [soap.Connection(peer.port) for _ in range(TRANSFERS)]
         for caller in callers:
             caller.post(soap.body(2048), 8192)
@@ -168,6 +175,8 @@ class Growth(Scenario):
         threads = [threading.Thread(target=one, args=(caller,)) for caller in callers]
         for thread in threads:
             thread.start()
+        if self.upload:
+            peer.cloud.process.pause(STALL_S)
         for thread in threads:
             thread.join()
         for caller in callers:
@@ -232,20 +241,19 @@ class Start(Scenario):
 
 
 class Added(Scenario):
-    """Time that the peer adds to a request at 500/s when the cloud takes 50 ms: through it, less straight to the cloud."""
+    """Time that the peer adds to a request at 500/s when the cloud takes 50 ms: through it, less straight to the cloud in the same seconds."""
     most_rounds = 3
     without = (Haproxy64.name,)
 
     def __init__(self, key):
         super().__init__(key, [Row("p50", "time added at 500/s, median", "ms", goal=0.3, gate=False),
                                Row("p99", "time added at 500/s, 99th percentile", "ms", goal=2, gate=False)], Shape(cloud="slow"))
-        self.offer = Offer(rate=500)
 
     def measure(self, bench, peer, seconds):
-        run_load(bench, peer, self.offer, WARMUP_S)
-        through = run_load(bench, peer, self.offer, seconds)
-        straight = good(peer, bench.load.start(f"https://127.0.0.1:{peer.cloud_port}", bench.certificates.ca, self.offer, seconds).result())
-        return {"p50": through.p50_ms - straight.p50_ms, "p99": through.p99_ms - straight.p99_ms}, {}
+        through, straight = added.compare(peer, 500, seconds)
+        figures = {f"p{round(share * 100)}": (added.quantile(through, share), added.quantile(straight, share)) for share in (0.5, 0.99)}
+        return ({name: (a - b) * 1e3 for name, (a, b) in figures.items()},
+                {name: {"through_ms": a * 1e3, "straight_ms": b * 1e3} for name, (a, b) in figures.items()})
 
 
 def every(bench):
@@ -262,7 +270,8 @@ def every(bench):
         Timed("C", "256 KiB in, 256 KiB out", 1.05, Offer(262144, 262144), large=True),
         Transfer("D-down", "one 64 MiB download", upload=False),
         Transfer("D-up", "one 64 MiB upload", upload=True),
-        Growth("D-memory"),
+        Growth("D-memory-down", upload=False),
+        Growth("D-memory-up", upload=True),
         Timed("E", "A with HTTPS in", 1.10, Offer(), Shape(tls_in=True)),
         Timed("E-hs", "a new HTTPS connection for each request", 1.05, Offer(new_connections=True), Shape(tls_in=True)),
         Timed("G", "2,000 in flight, the cloud takes 50 ms", 1.10, Offer(connections=2000),
