@@ -1,0 +1,37 @@
+/* Keeps the list of authorized servers current: reads list.file at the start, when it changes, every list.refresh_s and on demand; checks it whole, and
+ * keeps the last good one in memory and in node.state_directory. Owned by the server; main thread. Files are read in the thread pool (but at the
+ * start), so a slow disk holds up neither this thread nor a request. Tells events 1004, 2003 and 3001. */
+#pragma once
+#include "core/net/loop.h"
+#include "core/base/settings.h"
+#include "store/authlist.h"
+
+struct authlist_sync;
+
+struct authlist_sync_options {
+	struct loop *loop;
+	const struct settings *settings; /* borrowed: outlives the sync */
+	/* A list with other content than the one before; the first one within authlist_sync_open(). The receiver takes references of its own. */
+	void (*publish)(void *context, struct authlist *snapshot);
+	void *context;
+};
+
+/* Reads the list. A list that cannot be had is no error: event 3001, and nobody gets a yes. ERR_NO_MEMORY, ERR_NETWORK. */
+struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out);
+/* Reads it anew, changed or not; event 1004 tells all of it again. */
+void authlist_sync_refresh(struct authlist_sync *s);
+/* Frees itself when its handles and its work have ended; no publish() any more. NULL is fine. */
+void authlist_sync_close(struct authlist_sync *s);
+
+/* What /stats and /metrics tell. */
+struct authlist_facts {
+	bool configured; /* list.file is set */
+	bool loaded, too_old, from_copy;
+	uint64_t generation, entries, denials, failures;
+	usec_t age;        /* since the source was last read well; without any: since the start */
+	char hash[65];     /* "" without a list */
+	char problem[640]; /* why the last reading failed; "" when it went well */
+};
+void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *out);
+/* NULL: there is a list to decide by; else in words why not, for /readyz. */
+const char *authlist_sync_not_ready(const struct authlist_sync *s);
