@@ -76,7 +76,12 @@ class Connection:
         self.open = True
 
     def send(self, data):
-        self.sock.sendall(data)
+        try:
+            self.sock.sendall(data)
+        except OSError:
+            if not self.ended:
+                self.ended, self.ended_at = "rst", time.monotonic()
+            raise
 
     def send_pieces(self, data, size, delay=0.0):
         for at in range(0, len(data), size):
