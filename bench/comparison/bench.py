@@ -85,8 +85,8 @@ class Bench:
         self.peers.append(peer)
         return peer, peer.start()
 
-    def stop_peer(self, peer):
-        peer.stop()
+    def stop_peer(self, peer, seconds=3):
+        peer.stop(seconds)
         self.peers.remove(peer)
 
     def prove(self, kind, tls_ins=(False, True)):

@@ -47,8 +47,8 @@ class Peer:
         self.process.start()
         return self.process.wait_listening(self.port, seconds=seconds)
 
-    def stop(self):
-        self.process.stop()
+    def stop(self, seconds=3):
+        self.process.stop(seconds)
 
     def command(self):
         raise NotImplementedError
@@ -86,6 +86,8 @@ class Node(Peer):
         config = self.write("node.yaml", f"""\
 node:
   workers: {s.workers}
+  drain_delay_s: 0
+  drain_timeout_s: 1
 listeners:
   - address: 127.0.0.1:{self.port}{tls}
 limits:

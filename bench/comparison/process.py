@@ -124,13 +124,14 @@ class Process:
         finally:
             self.child.send_signal(signal.SIGCONT)
 
-    def stop(self):
+    def stop(self, seconds=3):
+        """It has so long to end in good order."""
         if self.child is None:
             return
         if self.child.poll() is None:
             self.child.terminate()
             try:
-                self.child.wait(3)
+                self.child.wait(seconds)
             except subprocess.TimeoutExpired:
                 pass
         try:  # whatever of its own session is left
