@@ -10,6 +10,8 @@ struct listener {
 	void (*on_connection)(struct listener *l);
 	void (*on_closed)(struct listener *l);
 	void *context;
+	struct listener *
+	        next_stalled; /* of the owner, for a connection that it could not take yet: libuv listens no further until it does */
 	char name[64]; /* the address as bound, for logs */
 };
 

@@ -90,6 +90,8 @@ static void wait_for_kernel(struct stream *s, const char *bytes, size_t n)
 
 static void send_now(struct stream *s, const char *bytes, size_t n)
 {
+	if (n)
+		s->sent = true;
 	if (s->waiting_bytes == 0 && n > 0) {
 		ssize_t sent;
 		do
@@ -162,12 +164,10 @@ void stream_write(struct stream *s, const char *bytes, size_t n)
 	}
 }
 
-bool stream_take_back(struct stream *s)
+void stream_take_back(struct stream *s)
 {
-	if (!s->note)
-		return false;
-	s->loop->notes[s->note - 1].len = 0;
-	return true;
+	if (s->note)
+		s->loop->notes[s->note - 1].len = 0;
 }
 
 static void on_shutdown(uv_shutdown_t *request, int status)

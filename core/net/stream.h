@@ -39,6 +39,7 @@ struct stream {
 	uint16_t note; /* 1 + index in loop.notes, 0: nothing gathered in this turn */
 	uint8_t state; /* enum stream_state */
 	bool paused : 1, ended : 1, blocked_told : 1, gone : 1;
+	bool sent : 1; /* the kernel was given bytes since the owner last cleared this */
 };
 
 /* Embedded in its owner; nothing is open yet. */
@@ -53,8 +54,8 @@ void stream_close(struct stream *s);
 /* Bytes are taken (copied or encrypted) before it returns; nothing is sent until the turn ends, unless they are many. Never fails:
  * a broken connection shows as on_gone. On a stream that is not open they are dropped. */
 void stream_write(struct stream *s, const char *bytes, size_t n);
-/* Takes back what this turn has gathered for s but not sent, before closing it. Whether there was anything: then the other side has seen none of it. */
-bool stream_take_back(struct stream *s);
+/* Takes back what this turn has gathered for s but not sent, before closing it. */
+void stream_take_back(struct stream *s);
 /* Ends our direction after what was written: TLS close_notify and FIN. Reading goes on. */
 void stream_end(struct stream *s);
 /* Sends what the turn has gathered for all streams of the loop now. */

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { LINGER_BYTES = 1024 * 1024 };
+enum { LINGER_BYTES = 1024 * 1024, REFUSED_MAX = 8 /* at a time and worker */ };
 
 static struct client_conn *conn_of(struct stream *s)
 {
@@ -143,6 +143,8 @@ void client_conn_turn(struct client_conn *c, unsigned event)
 	}
 	if (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes)
 		shed_unfinished(r, c);
+	if (r->held_bytes > r->settings->limits_held_bytes)
+		relay_shed_bodies(r, NULL); /* may be this one: its turn is over */
 }
 
 void client_conn_wait(struct client_conn *c, enum wait w)
@@ -181,7 +183,7 @@ static void on_ready(struct stream *s)
 	struct client_conn *c = conn_of(s);
 	metric_add(c->relay->metrics, METRIC_client_handshakes, 0, 0, 1);
 	metric_add(c->relay->metrics, METRIC_client_handshakes_resumed, 0, 0, stream_resumed(s));
-	client_conn_wait(c, WAIT_IDLE);
+	client_conn_wait(c, c->relay->stopping ? WAIT_HEAD : WAIT_IDLE); /* nobody closes idle ones any more then */
 }
 
 static void on_bytes(struct stream *s, char *bytes, size_t n)
@@ -250,10 +252,21 @@ static void on_closed(struct stream *s)
 	struct client_conn *c = conn_of(s);
 	struct relay *r = c->relay;
 	held_drop(c);
-	free(c);
 	r->clients--;
-	__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
+	if (c->refused)
+		r->refused--;
+	else
+		__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, -1);
+	if (r->spare_conn)
+		free(c);
+	else
+		r->spare_conn = c;
+	struct listener *l = r->stalled;
+	if (l && !r->stopping) {
+		r->stalled = l->next_stalled;
+		client_conn_accept(r, l);
+	}
 	if (r->stopping && r->clients == 0)
 		r->on_empty(r);
 }
@@ -269,24 +282,72 @@ static const struct stream_events events = {
 
 /* ---- beginning and end ---- */
 
-/* At the limit the connection that has been idle longest makes room. */
-static bool make_room(struct relay *r)
+static void leave(struct client_conn *c, enum close_reason why)
 {
-	struct list *oldest = list_first(&r->waits[WAIT_IDLE].armed);
-	if (!oldest)
-		return false;
-	client_conn_close(container_of(oldest, struct client_conn, deadline.link), CLOSE_FULL);
-	return true;
+	if (!c->shut) {
+		c->shut = true;
+		metric_add(c->relay->metrics, METRIC_closes, why, 0, 1);
+	}
+	c->close_reason = (uint8_t)why;
+	held_drop(c);
 }
 
-static const char full_answer[] =
-        "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
+/* At the limit one makes room, and its descriptor is free at once: the one that has been idle longest, or one that has had its last answer. */
+static bool make_room(struct relay *r)
+{
+	list_for_each (link, &r->waits[WAIT_IDLE].armed) {
+		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
+		if (stream_is_blocked(&c->io))
+			continue; /* it still takes its last answer */
+		leave(c, CLOSE_FULL);
+		client_conn_wait(c, WAIT_NONE);
+		stream_end(&c->io);
+		stream_close(&c->io);
+		return true;
+	}
+	list_for_each (link, &r->waits[WAIT_LINGER].armed) {
+		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
+		if (!c->refused) { /* the few of those are counted apart */
+			client_conn_reset(c, c->close_reason);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* In clear it is told why; a TLS handshake for that would cost more than the request it asks to put off. */
+static void turn_away(struct client_conn *c, uint32_t open)
+{
+	struct relay *r = c->relay;
+	c->refused = true;
+	r->refused++;
+	__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
+	metric_add(r->metrics, METRIC_client_connections_refused, 0, 0, 1);
+	event_log(EVENT_CONNECTIONS_FULL, "%u are open", open);
+	if (!c->tls)
+		c->exchange = exchange_new(r, c);
+	if (c->exchange)
+		exchange_refuse(c->exchange, ERR_OF(OVERLOAD), CLOSE_FULL);
+	else
+		client_conn_close(c, CLOSE_FULL);
+	if (r->refused > REFUSED_MAX) /* descriptors for these come out of the reserve */
+		client_conn_reset(c, CLOSE_FULL);
+}
 
 void client_conn_accept(struct relay *r, struct listener *from)
 {
-	struct client_conn *c = calloc(1, sizeof(*c));
-	if (!c)
-		return; /* stays in the listener's queue; tried again at the next one */
+	struct client_conn *c = malloc(sizeof(*c));
+	bool poor = !c;
+	if (poor) {
+		c = r->spare_conn;
+		r->spare_conn = NULL;
+	}
+	if (!c) { /* taken when the spare one is closed */
+		from->next_stalled = r->stalled;
+		r->stalled = from;
+		return;
+	}
+	*c = (struct client_conn){0};
 	c->relay = r;
 	c->tls = from->tls != NULL;
 	deadline_init(&c->deadline);
@@ -296,30 +357,13 @@ void client_conn_accept(struct relay *r, struct listener *from)
 	metric_add(r->metrics, METRIC_client_connections, 0, 0, 1);
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, 1);
 	bool full = all > r->clients_max && !make_room(r);
-	struct err failed = stream_accept(&c->io, (uv_stream_t *)&from->tcp, full ? NULL : from->tls);
-	if (failed.code) {
-		client_conn_reset(c, CLOSE_NETWORK);
-		return;
-	}
-	if (full) {
-		metric_add(r->metrics, METRIC_client_connections_refused, 0, 0, 1);
-		event_log(EVENT_CONNECTIONS_FULL, "%u are open", all - 1);
-		if (!c->tls)
-			stream_write(&c->io, full_answer, sizeof(full_answer) - 1);
-		client_conn_close(c, CLOSE_FULL);
-		return;
-	}
-	client_conn_wait(c, c->tls ? WAIT_HEAD : WAIT_IDLE);
-}
-
-static void leave(struct client_conn *c, enum close_reason why)
-{
-	if (!c->shut) {
-		c->shut = true;
-		metric_add(c->relay->metrics, METRIC_closes, why, 0, 1);
-	}
-	c->close_reason = (uint8_t)why;
-	held_drop(c);
+	struct err failed = stream_accept(&c->io, (uv_stream_t *)&from->tcp, full || poor ? NULL : from->tls);
+	if (failed.code || poor)
+		client_conn_reset(c, poor ? CLOSE_FULL : CLOSE_NETWORK);
+	else if (full)
+		turn_away(c, all - 1);
+	else
+		client_conn_wait(c, c->tls ? WAIT_HEAD : WAIT_IDLE);
 }
 
 void client_conn_close(struct client_conn *c, enum close_reason why)

@@ -18,7 +18,7 @@ struct client_conn {
 	struct held *held;
 	uint32_t requests;
 	uint8_t wait, close_reason;
-	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1;
+	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1, refused : 1;
 	uint8_t address[16]; /* IPv6 or mapped IPv4; asked for at the first log line */
 };
 

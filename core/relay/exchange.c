@@ -234,11 +234,11 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		return STEP_CONNECT;
 	case EV_CLIENT_DRAINED:
 		return STEP_CONNECT;
-	case EV_UP_BYTES: /* the connection ended or spoke before it was asked anything */
+	case EV_UP_BYTES: /* the connection ended or spoke before it was asked anything: another one, within the same wait */
 	case EV_UP_GONE:
 		list_remove(&x->link);
 		give_back(x, false);
-		return answer_with(x, ERR_OF(UPSTREAM_LOST));
+		return connect_upstream(x, EV_ENTER);
 	default:
 		return unexpected(x, ev);
 	}
@@ -293,6 +293,9 @@ static enum step relay_both(struct exchange *x, enum event ev)
 {
 	switch (ev) {
 	case EV_ENTER:
+		/* An answer before this one may still wait for the caller: on_blocked came then, and comes only once. */
+		if (stream_is_blocked(&x->client->io))
+			stream_pause(&x->leased->io);
 		if (!x->client->held)
 			stream_resume(&x->client->io);
 		return forward(x);
@@ -355,7 +358,8 @@ static enum step answer(struct exchange *x, enum event ev)
 	if (ev != EV_ENTER)
 		return ev == EV_CLIENT_DRAINED ? STEP_ANSWER : unexpected(x, ev);
 	upstream_pool_cancel(&x->relay->pool, &x->lease);
-	give_back(x, false);
+	list_remove(&x->link);       /* a lease may have been granted in the turn in which the wait for it ended */
+	give_back(x, !x->head_sent); /* then it is as good as it was */
 	bool spoiled = err_row(x->failure.code)->flags & ERR_FLAG_CLOSE || !rest_can_be_skipped(x);
 	bool close = spoiled || !x->keep_alive || x->relay->draining;
 	if (x->failure.code)
@@ -399,8 +403,8 @@ static void recycle(struct exchange *x)
 {
 	struct relay *r = x->relay;
 	upstream_pool_cancel(&r->pool, &x->lease);
-	give_back(x, false);
 	list_remove(&x->link);
+	give_back(x, !x->head_sent);
 	pump_free(x);
 	http_body_done(&x->body);
 	http_body_done(&x->reply);
@@ -432,6 +436,16 @@ static enum step finish(struct exchange *x, enum event ev)
 	recycle(x);
 	client_conn_after(c, after, why);
 	return STEP_FINISH;
+}
+
+void exchange_refuse(struct exchange *x, struct err why, enum close_reason reason)
+{
+	x->failure = why;
+	x->step = STEP_ANSWER;
+	x->after = CLIENT_CLOSE;
+	x->close_reason = (uint8_t)reason;
+	answer_failure(x, true);
+	finish(x, EV_ENTER);
 }
 
 void exchange_abandon(struct exchange *x)
@@ -532,6 +546,8 @@ static enum step cut_short(struct exchange *x, enum event ev)
 		x->close_reason = CLOSE_SLOW;
 		return STEP_FINISH;
 	default:
+		if (x->replacement) /* only the rest of what it replaces did not come */
+			return answer_with(x, (struct err){.code = x->replacement});
 		return answer_with(x, x->reply_begun ? ERR_OF(UPSTREAM_ANSWER_CUT) : ERR_OF(UPSTREAM_TIMEOUT));
 	}
 }

@@ -64,7 +64,6 @@ struct exchange {
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */
 	size_t reply_scanned;
-	uint64_t reply_discarded;
 	uint16_t status, upstream_status;
 	uint8_t interim, reply_framing;
 	uint8_t replacement; /* enum err_code: what the caller gets instead of this answer */
@@ -77,18 +76,17 @@ struct exchange {
 	uint64_t client_sent;
 	usec_t at_head, at_sent, at_first, at_end;
 	msec_t began;
-	uint64_t body_seen_before; /* at the last look at its pace */
 };
 
 struct exchange *exchange_new(struct relay *r, struct client_conn *c);
 /* The only way in. May end and recycle the exchange: then client->exchange is NULL. */
 void exchange_run(struct exchange *x, enum event ev);
+/* A connection that may not even ask: answers, counts, logs, and closes it. x is new; then client->exchange is NULL. */
+void exchange_refuse(struct exchange *x, struct err why, enum close_reason reason);
 /* Its connection is being reset from outside a step: everything is given back, nothing is answered. */
 void exchange_abandon(struct exchange *x);
 bool exchange_awaits_head(const struct exchange *x);
 /* The caller does not read: pauses the cloud. */
 void exchange_client_blocked(struct exchange *x);
-/* Its deadline passed. */
-void exchange_expired(struct exchange *x);
 void exchange_correlation(const struct exchange *x, char out[static CORRELATION_BYTES + 1]);
 const char *exchange_step_name(unsigned step);

@@ -95,7 +95,8 @@ struct err pump_take(struct exchange *x)
 	bool in_place = r->in.in_place;
 	r->in.at += t.used;
 	r->in.n -= t.used;
-	if (x->body.seen > r->settings->limits_request_body_bytes) {
+	/* What is only thrown away has a limit of its own, and need not even be for a service of ours. */
+	if (x->body.seen > r->settings->limits_request_body_bytes && x->step < STEP_ANSWER) {
 		event_log(EVENT_BODY_TOO_LARGE, "%.*s: more than %u bytes came in chunks", SLICE_ARG(x->service->path),
 		          r->settings->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
@@ -132,12 +133,13 @@ bool pump_keep(struct exchange *x)
 {
 	struct relay *r = x->relay;
 	if (r->content.n) {
-		struct input content = r->content;
-		r->content = (struct input){0};
-		if (!append(r, &x->held, &x->held_len, &x->held_cap, content.at, content.n))
+		/* When there is no memory the content stays where it is: what is sent must not have a hole. */
+		if (!append(r, &x->held, &x->held_len, &x->held_cap, r->content.at, r->content.n))
 			return false;
+		r->content = (struct input){0};
 	}
-	if (x->head_sent || x->head_out || x->step < STEP_INSPECT || x->step > STEP_RELAY)
+	/* From AUTHENTICATE on a request may wait, and relay->head is then somebody else's. */
+	if (x->head_sent || x->head_out || x->step < STEP_AUTHENTICATE || x->step > STEP_RELAY)
 		return true;
 	size_t n = write_head(x);
 	x->head_out = n ? malloc(n) : NULL;

@@ -47,6 +47,9 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	list_init(&r->spare);
 	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix))
 		return ERR_OF(SYSTEM, .what = "no random numbers");
+	r->spare_conn = malloc(sizeof(*r->spare_conn));
+	if (!r->spare_conn)
+		return ERR_OF(NO_MEMORY);
 	const uint32_t limits[WAIT_COUNT] = {
 	        [WAIT_IDLE] = s->limits_keep_alive_ms,
 	        [WAIT_HEAD] = s->limits_head_timeout_ms,
@@ -88,11 +91,14 @@ void relay_stop(struct relay *r, bool at_once)
 		r->on_empty(r);
 }
 
-bool relay_shed_bodies(struct relay *r)
+bool relay_shed_bodies(struct relay *r, const struct client_conn *except)
 {
+	const struct list *queue = &r->waits[WAIT_BODY].armed;
 	while (r->held_bytes > r->settings->limits_held_bytes) {
-		struct list *oldest = list_first(&r->waits[WAIT_BODY].armed);
-		if (!oldest)
+		struct list *oldest = queue->next;
+		if (except && oldest == &except->deadline.link)
+			oldest = oldest->next;
+		if (oldest == queue)
 			return false;
 		client_conn_reset(container_of(oldest, struct client_conn, deadline.link), CLOSE_FULL);
 	}
@@ -112,5 +118,7 @@ void relay_done(struct relay *r)
 		list_remove(link);
 		free(container_of(link, struct exchange, link));
 	}
+	free(r->spare_conn);
+	r->spare_conn = NULL;
 	upstream_pool_done(&r->pool);
 }

@@ -9,6 +9,8 @@
 #include "proto/http_msg.h"
 
 struct exchange;
+struct client_conn;
+struct listener;
 
 enum close_reason {
 #define CLOSE(name, text) CLOSE_##name,
@@ -60,8 +62,11 @@ struct relay {
 	uint64_t id_prefix, id_next; /* correlation ids */
 	size_t held_bytes, unfinished_bytes;
 	uint32_t clients, exchanges;
-	uint32_t streaming;     /* exchanges that hold a connection to the cloud while their body still comes */
-	uint32_t *node_clients; /* of all workers; atomic */
+	uint32_t refused;               /* connections beyond the limit that are still being told so */
+	struct client_conn *spare_conn; /* to take a connection with when there is no memory, and close it */
+	struct listener *stalled;       /* listeners with a connection that not even that was left for */
+	uint32_t streaming;             /* exchanges that hold a connection to the cloud while their body still comes */
+	uint32_t *node_clients;         /* of all workers; atomic */
 	uint32_t clients_max;
 	bool draining, stopping;
 	void (*on_empty)(struct relay *r); /* stopping, and the last client is gone */
@@ -75,8 +80,9 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 void relay_drain(struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
 void relay_stop(struct relay *r, bool at_once);
-/* Makes room below limits.held_bytes: who has sent half a body longest ago goes. False: nobody waits, the memory is in use. */
-bool relay_shed_bodies(struct relay *r);
+/* Makes room below limits.held_bytes: who has sent half a body longest ago goes, but for `except`, whose exchange runs now (may be NULL). False:
+ * nobody waits, the memory is in use. */
+bool relay_shed_bodies(struct relay *r, const struct client_conn *except);
 /* After on_empty: closes the pool and its handles. */
 void relay_close(struct relay *r);
 /* After relay_close() and after the loop closed its handles. */

@@ -29,6 +29,7 @@ struct err route_request(struct exchange *x, const struct http_head *head)
 	const struct settings *s = x->relay->settings;
 	bool reads = head->method == HTTP_GET || head->method == HTTP_HEAD;
 	x->service = rms_service_find(head->path);
+	x->wants_100 = head->expect_continue; /* also what is refused below: its body may come or not */
 	if (route_is_health(head->path))
 		return reads ? OK : ERR_OF(METHOD_WRONG);
 	if (!x->service || !x->service->relayed)
@@ -42,13 +43,12 @@ struct err route_request(struct exchange *x, const struct http_head *head)
 		return ERR_OF(TYPE_UNSUPPORTED);
 	if (head->expect_other)
 		return ERR_OF(EXPECT_UNKNOWN);
-	x->wants_100 = head->expect_continue && !head->http10;
 	if (head->framing == BODY_LENGTH && head->content_length > s->limits_request_body_bytes) {
 		event_log(EVENT_BODY_TOO_LARGE, "%.*s: %llu bytes announced, %u allowed", SLICE_ARG(x->service->path),
 		          (unsigned long long)head->content_length, s->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
 	}
-	if (!relay_shed_bodies(x->relay)) {
+	if (!relay_shed_bodies(x->relay, x->client)) {
 		event_log(EVENT_OVERLOAD, "limits.held_bytes is reached");
 		return ERR_OF(OVERLOAD);
 	}

@@ -22,10 +22,11 @@ static void on_ready(struct stream *s)
 static void on_bytes(struct stream *s, char *bytes, size_t n)
 {
 	struct upstream_conn *c = conn_of(s);
-	/* Bytes that were here before the request left answer nothing that this exchange asked. */
-	if (c->state == UPSTREAM_LEASED && stream_take_back(s))
+	if (c->state == UPSTREAM_LEASED && !s->sent) {
+		/* Bytes that were here before any of the request left answer nothing that this exchange asked. */
+		stream_take_back(s);
 		c->user->on_gone(c->user_context, ERR_OF(UPSTREAM_ANSWER_BAD));
-	else if (c->state == UPSTREAM_LEASED)
+	} else if (c->state == UPSTREAM_LEASED)
 		c->user->on_bytes(c->user_context, bytes, n);
 	else /* an answer nobody asked for: whoever came next would take it for his */
 		upstream_pool_ended(c->pool, c,

@@ -98,6 +98,7 @@ static struct lease_request *first_waiting(struct upstream_pool *p)
 static void lend(struct upstream_pool *p, struct upstream_conn *c)
 {
 	c->state = UPSTREAM_LEASED;
+	c->io.sent = false;
 	list_push_back(&p->leased, &c->link);
 	p->leased_count++;
 	measure(p);
@@ -138,6 +139,18 @@ static bool connect_to(struct upstream_pool *p, uint8_t address, uint8_t attempt
 	measure(p);
 	deadline_arm(&c->deadline, &p->connecting_limit, loop_now(p->loop));
 	return true;
+}
+
+/* The addresses from `first` on: one may fail at once, as those of a family without a route do. tried: how many were before. */
+static bool connect_any(struct upstream_pool *p, size_t first, uint8_t tried, struct err *why)
+{
+	size_t count = p->addresses.count;
+	for (; tried < count; first++) {
+		tried++;
+		if (connect_to(p, (uint8_t)(first % count), tried, why))
+			return true;
+	}
+	return false;
 }
 
 /* In words, with what was tried; the event says it once, then again when it is over. */
@@ -191,8 +204,8 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 		p->good_address = 0;
 	uint32_t room = p->settings->upstream_connections - (p->idle_count + p->leased_count + p->connecting_count);
 	while (p->connecting_count < p->waiting_count && room-- > 0) {
-		struct err failed;
-		if (!connect_to(p, (uint8_t)p->good_address, 1, &failed)) {
+		struct err failed = ERR_OF(NAME);
+		if (!connect_any(p, p->good_address, 0, &failed)) {
 			struct lease_request *q = first_waiting(p);
 			q->refused(q, unreachable(p, ERR_UPSTREAM_CONNECT, failed));
 		}
@@ -222,6 +235,16 @@ void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 	offer(p, c);
 }
 
+/* Those that are idle already count too: they stand before all others in the queue, and would hold them up. */
+static void shorten_idle(struct upstream_pool *p, uint32_t limit_ms)
+{
+	p->idle.limit_ms = limit_ms;
+	list_for_each (link, &p->idle.armed) {
+		struct upstream_conn *c = container_of(link, struct upstream_conn, deadline.link);
+		c->deadline.due = c->idle_since + limit_ms;
+	}
+}
+
 /* A connecting or idle connection is over. */
 void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struct err why)
 {
@@ -235,14 +258,12 @@ void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struc
 		if (learned < IDLE_LEARNED_LEAST_MS)
 			learned = IDLE_LEARNED_LEAST_MS;
 		if (learned < p->idle.limit_ms)
-			p->idle.limit_ms = learned;
+			shorten_idle(p, learned);
 	}
 	drop(p, c);
 	if (connecting && !p->closed) {
 		struct err failed;
-		bool again = attempts < p->addresses.count && p->addresses.count > 0 &&
-		             connect_to(p, (uint8_t)((address + 1u) % p->addresses.count), attempts + 1, &failed);
-		if (!again) {
+		if (!connect_any(p, address + 1u, attempts, &failed)) {
 			struct err told =
 			        unreachable(p, why.code == ERR_TLS ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, why);
 			if (p->waiting_count > p->connecting_count) {

@@ -100,6 +100,17 @@ def test_the_largest_body_passes_and_one_byte_more_does_not(cloud, node, chunks)
     assert relay.event(4006)
 
 
+def test_a_body_for_nobody_has_no_limit_but_its_own(cloud, node):
+    """F14 F05: what is thrown away behind a refusal is not measured against the limit of requests, and is for no service that could be named."""
+    relay = node(cloud(), settings={"limits.request_body_bytes": 1024})
+    for path, method, status in (("/nothing", "POST", 404), ("/livez", "POST", 405), ("/livez", "GET", 200)):
+        with relay.caller() as caller:
+            got = caller.ask(soap.request(CERTIFY, path=path, method=method, body=b"x" * 20_000, chunks=4096))
+            assert got.status == status
+            assert caller.ask(soap.request(CERTIFY)).status == 200, "the connection is still in step"
+    assert not relay.events(4006)
+
+
 def test_413_is_heard_by_a_caller_that_sends_first_and_reads_later(cloud, node):
     """F14: what it still sends is read and thrown away for a while, or a reset would eat the answer."""
     relay = node(cloud(), settings={"limits.request_body_bytes": 10_000})
@@ -187,6 +198,34 @@ def test_more_connections_than_the_limit(cloud, node):
         caller.close()
     eventually(lambda: relay.metric("client_connections_open") == 0)
     assert relay.ask(soap.request(CERTIFY)).status == 200
+
+
+def test_beyond_the_limit_descriptors_are_bounded_too(cloud, node):
+    """F13: who is turned away hears why, with an id that the log knows, and does not hold a descriptor for long."""
+    go = threading.Event()
+    slow = cloud(lambda c, r: go.wait(20) and well(c, r))
+    relay = node(slow, settings={"limits.connections": 20, "limits.linger_ms": 30000})
+    callers = [relay.caller() for _ in range(20)]
+    for caller in callers:
+        caller.send(soap.request(CERTIFY))
+    eventually(lambda: len(slow.requests) == 20)
+    before = relay.open_descriptors()
+    extra = [relay.caller() for _ in range(60)]
+    told = [caller.answer() for caller in extra]
+    assert all(got.status == 429 and got.closes and got.header("Retry-After") for got in told)
+    assert relay.open_descriptors() <= before + 10
+    assert relay.metric("client_connections_refused") == 60
+    assert relay.metric("requests", effect="deferred") == 60 == relay.metric("self_made_answers", error="overload")
+    ids = {line["id"] for line in relay.logged(60)}
+    assert {got.header("X-Correlation-Id") for got in told} <= ids
+    go.set()
+    for caller in callers:
+        assert caller.answer().status == 200
+    idle = [relay.caller() for _ in range(60)]  # each takes the place of one that is idle
+    eventually(lambda: relay.metric("client_connections") == 140)
+    assert relay.open_descriptors() <= before + 10
+    for caller in callers + extra + idle:
+        caller.close()
 
 
 def test_at_the_limit_an_idle_connection_makes_room(cloud, node):
@@ -281,6 +320,23 @@ def test_unfinished_heads_are_shed_oldest_first(cloud, node):
     eventually(lambda: relay.metric("unfinished_head_bytes") == 0)
 
 
+def test_half_bodies_are_bounded_in_bytes(cloud, node):
+    """F13: when they come and not only when the next request does: the oldest are shed, and a good caller is served."""
+    relay = node(cloud(), settings={"limits.held_bytes": 1 << 20})
+    data = soap.request(CERTIFY, padding=62_000)[:-100]
+    callers = [relay.caller() for _ in range(40)]
+    for caller in callers:
+        caller.send(data)
+    eventually(lambda: relay.metric("closes", reason="full") >= 20)
+    assert relay.metric("held_bytes") <= 1 << 20
+    callers[-1].send(b"x" * 100)
+    assert callers[-1].answer().status == 200, "the newest is still there"
+    assert relay.ask(soap.request(CERTIFY)).status == 200
+    for caller in callers:
+        caller.close()
+    eventually(lambda: relay.metric("held_bytes") == 0)
+
+
 @pytest.mark.parametrize("kind", ["silent", "half a head", "half a body"])
 def test_a_good_caller_is_served_beside_many_stuck_ones(cloud, node, kind):
     """F13: 5,000 of them on a release build, fewer under sanitizers."""
@@ -349,6 +405,7 @@ def test_a_refusal_comes_instead_of_100(cloud, node, path, length, status):
         caller.send(soap.request(CERTIFY, path=path, headers=EXPECT, body=b"").replace(b"Content-Length: 0", b"Content-Length: %d" % length))
         got = caller.answer()
         assert got.status == status and not got.interim
+        assert got.closes, "its body may come now or not: what comes next could be either"
     assert not working.requests
 
 

@@ -213,7 +213,7 @@ def test_a_start_that_goes_wrong_says_where_and_why(sim, tmp_path, name):
 
 @pytest.mark.threaded
 def test_through_two_nodes_everything_arrives_as_it_was_sent(simulator, node, tmp_path):
-    """F07: signatures and questions fit after the relay; both nodes carry."""
+    """F07 A01: signatures and questions fit after the relay; both nodes carry."""
     sim = simulator()
     nodes = [node(sim, settings={"node.workers": 2}) for _ in range(2)]
     urls = [f"http://{net.HOST}:{one.ports[0]}" for one in nodes]

@@ -62,6 +62,37 @@ def test_every_operation_is_relayed_on_all_its_paths(cloud, node, op, version):
     assert relay.metric("requests", effect="ok") == 1 + len(op.paths)
 
 
+def test_the_operations_of_these_tests_cover_every_service_that_callers_use():
+    """F01: the list stands here once more, so that a row lost in proto/rms_services.def cannot be lost here with it."""
+    tried = {path for op in soap.OPERATIONS for path in (op.path, *op.paths)}
+    assert tried == {f"/_wmcs/{rest}.asmx" for rest in (
+        "certification/servercertification", "certification/certification", "certification/server", "certification/servicelocator",
+        "licensing/license", "licensing/publish", "licensing/templatedistribution", "licensing/server", "licensing/servicelocator")}
+
+
+VERSIONS = {
+    "none": "",
+    "odd numbers": '<VersionData xmlns="{ns}"><MinimumVersion>9.9.9.9</MinimumVersion><MaximumVersion>01.00</MaximumVersion></VersionData>',
+    "must understand": '<v:VersionData  xmlns:v="{ns}" soap:mustUnderstand=\'1\' soap:actor="" ><v:MaximumVersion>1.2.0.0</v:MaximumVersion>'
+                       "<v:MinimumVersion>1.1.0.0</v:MinimumVersion></v:VersionData >",
+    "twice, in another namespace": '<VersionData xmlns="urn:x"/><VersionData xmlns="{ns}">&#49;.0.0.0</VersionData>',
+}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+@pytest.mark.parametrize("op", [soap.SERVER_INFO, soap.ACQUIRE_LICENSE, soap.TEMPLATES], ids=soap.op_id)
+def test_version_headers_are_neither_needed_nor_touched(cloud, node, op, name):
+    """F08: the service judges them; both ways they pass as they are."""
+    header = VERSIONS[name].replace("{ns}", soap.BASE + op.namespace)
+    message = (f'<soap:Envelope xmlns:soap="{soap.SOAP_11}"><soap:Header>{header}</soap:Header><soap:Body><{op.name} xmlns="{soap.BASE}{op.namespace}"/>'
+               "</soap:Body></soap:Envelope>").encode()
+    back = message.replace(op.name.encode() + b" ", op.name.encode() + b"Response ")
+    working = cloud(lambda connection, _: connection.send(answer(body=back)))
+    got = node(working).ask(soap.request(op, body=message))
+    assert (got.status, got.body) == (200, back)
+    assert working.requests[0].body == message
+
+
 @pytest.mark.parametrize("path", ["/_WMCS/Licensing/License.ASMX", "/_wmcs/LICENSING/license.asmx", "/_WmCs/lIcEnSiNg/LiCeNsE.aSmX"])
 def test_paths_of_any_case_reach_the_canonical_path(cloud, node, path):
     """F02"""

@@ -135,6 +135,16 @@ def test_what_the_cloud_does_is_told_as_something_to_try_again(cloud, node, name
         assert relay.metric("self_made_answers", error=counted) == 1
 
 
+def test_a_refusal_of_the_cloud_counts_although_its_page_never_ends(cloud, node):
+    """F13 H11"""
+    def script(connection, _request):
+        connection.send(answer(429, b"", [("Retry-After", "17"), ("Content-Length", "100")], "Too Many", length=False) + b"slow down")
+        connection.stall(8)
+    relay = node(cloud(script), settings={"upstream.idle_timeout_ms": 600})
+    got = relay.ask(soap.request(CERTIFY))
+    assert (got.status, got.header("Retry-After")) == (429, "17")
+
+
 def test_a_cloud_that_is_not_there(node):
     """F13 H06: refused connections are answered as something to try again, and named in an event."""
     relay = node(f"https://127.0.0.1:{net.free_port('127.0.0.1')}")

@@ -105,6 +105,28 @@ def test_a_caller_resumes_with_any_worker(certs, cloud, node, version):
     eventually(lambda: relay.metric("client_handshakes_resumed") == 11)
 
 
+def test_each_connection_may_go_to_another_node(certs, cloud, node):
+    """G08: a server's whole first conversation, each request on a new connection to the other node, with the session of the node before it."""
+    working = cloud()
+    nodes = [node(working, listeners=["https-ecdsa"]) for _ in range(2)]
+    context = client_context(certs)
+    session = None
+    order = [soap.SERVER_INFO, soap.LOCATIONS, soap.LICENSOR_CERTIFICATE, soap.CERTIFY, soap.GET_CLC, soap.TEMPLATE_INFORMATION, soap.TEMPLATES,
+             soap.ACQUIRE_LICENSE, soap.ACQUIRE_PRELICENSE]
+    for turn, op in enumerate(order * 2):
+        relay = nodes[turn % 2]
+        raw = RawCaller(relay.listeners[0]["address"].split(":")[0], relay.port)
+        raw.sock = context.wrap_socket(raw.sock, server_hostname="rmsconnector.corp.test", session=session, suppress_ragged_eofs=False)
+        with raw as caller:
+            got = caller.ask(soap.request(op))
+            assert (got.status, got.body) == (200, soap.answer_body(op))
+            assert got.header("Set-Cookie") is None
+            session = caller.sock.session
+    for relay in nodes:
+        assert relay.metric("requests", effect="ok") == len(order)
+        assert relay.metric("client_handshakes_failed") == 0
+
+
 def test_plain_http_at_the_https_port_ends_at_once(cloud, node):
     """G01: no answer in clear, no hang."""
     relay = node(cloud(), listeners=["https"])

@@ -1,5 +1,6 @@
 """The cloud's side: who it must prove to be, how its name is found, how its connections are kept and used again."""
 
+import signal
 import socket
 import ssl
 import threading
@@ -345,6 +346,67 @@ def test_an_early_answer_is_passed_on_while_the_body_still_comes(cloud, node, af
             assert caller.ask(soap.request(CERTIFY)).status == 200
     assert relay.ask(soap.request(CERTIFY)).status == 200
     assert [request.operation.name for request in working.requests].count("AcquireLicense") == 1
+
+
+def within_one_turn(relay, *acts):
+    """The node finds all of it at once, in that order, when it looks."""
+    relay.signal(signal.SIGSTOP)
+    try:
+        for act in acts:
+            idle_for(0.1)
+            act()
+        idle_for(0.1)
+    finally:
+        relay.signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("size", [1000, 30_000])
+def test_an_early_answer_that_meets_more_of_the_body_is_heard(cloud, node, size):
+    """H07: bytes of the body wait to be sent when it comes, but others have gone before: it is an answer, not an old one."""
+    go, asked = threading.Event(), threading.Event()
+
+    def on_head(connection, request):
+        if request.operation is not soap.ACQUIRE_LICENSE:
+            return False
+        asked.set()
+        go.wait(10)
+        connection.send(answer(500, soap.fault_body("early"), reason="No"))
+        connection.read_body(request)
+        return True
+    relay = node(cloud(on_head=on_head))
+    assert relay.ask(soap.request(CERTIFY)).status == 200
+    with relay.caller() as caller:
+        data = soap.request(soap.ACQUIRE_LICENSE, padding=1_000_000)
+        caller.send(data[:100_000])
+        assert asked.wait(10)
+        idle_for(0.2)
+        within_one_turn(relay, lambda: caller.send(data[100_000:100_000 + size]), go.set)
+        got = caller.answer()
+        assert (got.status, got.body) == (500, soap.fault_body("early"))
+
+
+def test_who_waits_is_not_given_a_connection_that_ends_with_the_answer_before(cloud, node):
+    """H07: nothing of it was sent there, so it goes on another, whatever the operation."""
+    go = threading.Event()
+
+    def script(connection, request):
+        if connection.index == 0:
+            go.wait(10)
+            well(connection, request)
+            connection.finish()
+        else:
+            well(connection, request)
+    working = cloud(script)
+    relay = node(working, settings={"upstream.connections": 1})
+    with relay.caller() as first, relay.caller() as second:
+        first.send(soap.request(CERTIFY))
+        eventually(lambda: working.requests)
+        second.send(soap.request(soap.ACQUIRE_LICENSE))
+        eventually(lambda: relay.metric("upstream_waiting") == 1)
+        within_one_turn(relay, go.set)
+        assert first.answer().status == 200
+        assert second.answer().status == 200
+    assert [request.connection for request in working.requests] == [0, 1]
 
 
 def test_a_cloud_that_stops_reading_and_answers_is_heard(cloud, node):
