@@ -2,7 +2,8 @@
  * thread, which hands one reference to each worker; only the time of the last confirmation changes in it (authlist_confirm()).
  *
  * Denials win over everything. Then an exact account wins over groups, and among groups the oldest entry, so that the RMS identity of an account never
- * flips by the order of groups in a ticket. A caller with a SID is decided by SIDs only, one without by its principal name only. */
+ * flips by the order of groups in a ticket. A group counts when the ticket shows it or when its expansion has the account. A caller with a SID is
+ * decided by SIDs only, one without by its principal name only. */
 #pragma once
 #include "core/base/authlist_rows.h"
 #include "core/base/clock.h"

@@ -17,13 +17,21 @@ enum authlist_kind {
 	AUTHLIST_KIND_COUNT
 };
 
-enum { AUTHLIST_ROWS_MAX = 10000, AUTHLIST_TEXT_MAX = 256 /* names, principals, reasons; bytes */ };
+enum {
+	AUTHLIST_ROWS_MAX = 10000,
+	AUTHLIST_TEXT_MAX = 256,       /* names, principals, reasons; bytes */
+	AUTHLIST_MEMBERS_MAX = 100000, /* of all expansions together */
+};
 
 /* A directory object by its SID, or, in realms that have no directory, an account by its principal name. */
 struct authlist_object {
 	struct sid sid;  /* none: there is a principal */
 	char *principal; /* NULL: none, there is a SID */
 	char *name;      /* what people call it; NULL: not told. Never decides anything */
+	/* Expansion of a group that no ticket shows (distribution groups, groups of other forests): its accounts at any depth, sealed, as the
+	 * directory told at members_s (seconds since 1970; 0: not expanded). No part of the document. */
+	struct sid_set members;
+	int64_t members_s;
 };
 
 struct authlist_entry {
@@ -66,6 +74,8 @@ const char *authlist_kind_people(enum authlist_kind kind); /* "security group" *
 bool authlist_role_read(struct slice word, enum authlist_role *out);
 bool authlist_kind_read(struct slice word, enum authlist_kind *out);
 
+/* An entry is an account or a group of a domain, S-1-5-21-...: other SIDs stand for "everybody" or for nothing that a ticket names. NULL: good. */
+const char *authlist_sid_wrong(const struct sid *s);
 /* "NAME@REALM" of a Kerberos account: printable, one realm. NULL: good; else what is wrong with it. */
 const char *authlist_principal_wrong(struct slice text);
 /* Text for people: UTF-8 without control characters and without marks that turn the direction of text, 1 to AUTHLIST_TEXT_MAX bytes. */
