@@ -33,7 +33,8 @@ static void print_usage(FILE *out)
 #endif
 	        "      --print-example-config, --print-settings-doc, --print-events-doc, --print-metrics-doc\n"
 	        "  -V, --version\n  -h, --help\n\n"
-	        "signals: SIGTERM drains and ends (twice: at once), SIGUSR1 opens log files again\n",
+	        "signals: SIGTERM drains and ends (twice: at once), SIGUSR1 opens log files again, SIGHUP reads the "
+	        "list of authorized servers\n",
 	        RMS_VERSION, default_config);
 }
 
@@ -153,6 +154,7 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 	        .started = clock_now(),
 	        .started_wall = clock_wall(),
 	        .request_log = s->request_log,
+	        .list = s->list,
 	        .loopback_caller = settings->loopback_caller.account,
 	        .not_ready_reason = not_ready_reason,
 	        .is_draining = is_draining,

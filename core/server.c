@@ -225,6 +225,13 @@ static void on_reopen(uv_signal_t *handle, int number)
 	event_log(EVENT_LOGS_REOPENED, "on SIGUSR1");
 }
 
+static void on_refresh(uv_signal_t *handle, int number)
+{
+	struct server *s = handle->data;
+	if (s->list)
+		authlist_sync_refresh(s->list);
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	log_tick();
@@ -233,7 +240,8 @@ static void on_second(uv_timer_t *timer)
 static void close_own_handles(struct server *s)
 {
 	uv_handle_t *const handles[] = {(uv_handle_t *)&s->terminate, (uv_handle_t *)&s->interrupt,
-	                                (uv_handle_t *)&s->reopen, (uv_handle_t *)&s->timer, (uv_handle_t *)&s->second};
+	                                (uv_handle_t *)&s->reopen,    (uv_handle_t *)&s->refresh,
+	                                (uv_handle_t *)&s->timer,     (uv_handle_t *)&s->second};
 	for (size_t i = 0; i < ARRAY_COUNT(handles); i++)
 		if (handles[i]->type && !uv_is_closing(handles[i]))
 			uv_close(handles[i], NULL);
@@ -248,6 +256,8 @@ static void on_worker_ended_here(void *server)
 	s->state = SERVER_ENDED;
 	if (s->on_ended)
 		s->on_ended(s);
+	authlist_sync_close(s->list);
+	s->list = NULL;
 	close_own_handles(s);
 }
 
@@ -257,6 +267,33 @@ static void on_worker_ended(struct worker *w)
 	loop_post(&s->loop, on_worker_ended_here, s);
 }
 
+/* ---- the list of authorized servers ---- */
+
+static void publish_list(void *context, struct authlist *list)
+{
+	struct server *s = context;
+	for (uint32_t i = 0; i < s->worker_count; i++) {
+		struct worker *w = &s->workers[i];
+		struct worker_list *next = malloc(sizeof(*next));
+		/* An old list in one worker would let in who was removed from it; there is nothing to go on with. */
+		CHECK(next);
+		*next = (struct worker_list){w, authlist_ref(list)};
+		if (!w->started) {
+			worker_take_list(next);
+		} else if (!loop_post(&w->loop, worker_take_list, next)) { /* it has ended */
+			authlist_unref(list);
+			free(next);
+		}
+	}
+}
+
+static struct err open_list(struct server *s)
+{
+	struct authlist_sync_options o = {
+	        .loop = &s->loop, .settings = s->settings, .publish = publish_list, .context = s};
+	return authlist_sync_open(&o, &s->list);
+}
+
 /* ---- the process ---- */
 
 static void own_handles(struct server *s)
@@ -264,12 +301,14 @@ static void own_handles(struct server *s)
 	uv_signal_init(&s->loop.uv, &s->terminate);
 	uv_signal_init(&s->loop.uv, &s->interrupt);
 	uv_signal_init(&s->loop.uv, &s->reopen);
+	uv_signal_init(&s->loop.uv, &s->refresh);
 	uv_timer_init(&s->loop.uv, &s->timer);
 	uv_timer_init(&s->loop.uv, &s->second);
-	s->terminate.data = s->interrupt.data = s->reopen.data = s->timer.data = s->second.data = s;
+	s->terminate.data = s->interrupt.data = s->reopen.data = s->refresh.data = s->timer.data = s->second.data = s;
 	uv_signal_start(&s->terminate, on_terminate, SIGTERM);
 	uv_signal_start(&s->interrupt, on_terminate, SIGINT);
 	uv_signal_start(&s->reopen, on_reopen, SIGUSR1);
+	uv_signal_start(&s->refresh, on_refresh, SIGHUP);
 	uv_timer_start(&s->second, on_second, 1000, 1000);
 }
 
@@ -321,7 +360,8 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 		s->blocks[i] = w->metrics;
 	}
 	warn_about_certificates(s);
-	return OK;
+	*where = "list.file";
+	return open_list(s);
 }
 
 struct err server_run(struct server *s)
@@ -363,5 +403,7 @@ void server_done(struct server *s)
 
 const char *server_not_ready(const struct server *s)
 {
-	return s->state == SERVER_READY ? NULL : s->state == SERVER_STARTING ? "starting" : "draining";
+	if (s->state == SERVER_STARTING)
+		return "starting";
+	return s->state == SERVER_READY ? authlist_sync_not_ready(s->list) : "draining";
 }

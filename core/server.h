@@ -3,6 +3,7 @@
  *   start: sockets bound -> threads run -> event 1000        SIGTERM: drain -> (drain_delay_s) -> stop -> (last exchange) -> event 1001
  */
 #pragma once
+#include "core/relay/authlist_sync.h"
 #include "core/worker.h"
 
 enum server_state { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
@@ -14,11 +15,12 @@ struct server {
 	struct upstream_endpoint endpoint;
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
+	struct authlist_sync *list; /* owned; NULL once the workers have ended */
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */
 	uint32_t worker_count, workers_running, node_clients;
 	enum server_state state;
-	uv_signal_t terminate, interrupt, reopen;
+	uv_signal_t terminate, interrupt, reopen, refresh;
 	uv_timer_t timer, second;
 	usec_t started, started_wall;
 	/* The last worker has ended; loops of the main thread's own are to be closed before server_run() returns. */

@@ -153,3 +153,12 @@ void worker_stop_at_once(void *worker)
 	close_listeners(w);
 	relay_stop(&w->relay, true);
 }
+
+void worker_take_list(void *worker_list)
+{
+	struct worker_list *next = worker_list;
+	struct relay *r = &next->worker->relay;
+	authlist_unref(r->list);
+	r->list = next->list;
+	free(next);
+}

@@ -51,3 +51,10 @@ void worker_done(struct worker *w);
 void worker_drain(void *worker); /* answers say Connection: close, /readyz fails */
 void worker_stop(void *worker);  /* no new connections; ends when the last exchange has */
 void worker_stop_at_once(void *worker);
+
+/* A new list for the relay, malloc'd; taken and freed by worker_take_list() in the worker's thread, or before that thread was started. */
+struct worker_list {
+	struct worker *worker;
+	struct authlist *list; /* a reference */
+};
+void worker_take_list(void *worker_list);

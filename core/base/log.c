@@ -112,11 +112,9 @@ static bool is_for_eyes_too(enum event_id id)
 	return id == EVENT_START_FAILED || id == EVENT_AUTHENTICATION_OFF;
 }
 
-static void emit(enum event_id id, const char *text)
+static void write_event(usec_t wall, enum event_id id, const char *text)
 {
-	usec_t wall = clock_wall();
 	const struct event_row *row = &rows[id];
-	remember(wall, id, text);
 	if (the_log.fd >= 0 && is_for_eyes_too(id))
 		to_stderr(wall, row, text);
 	if (the_log.fd >= 0 && to_file(wall, row, text)) {
@@ -133,6 +131,13 @@ static void emit(enum event_id id, const char *text)
 	}
 	if (the_log.fd < 0 || !is_for_eyes_too(id))
 		to_stderr(wall, row, text);
+}
+
+static void emit(enum event_id id, const char *text)
+{
+	usec_t wall = clock_wall();
+	remember(wall, id, text);
+	write_event(wall, id, text);
 }
 
 static void tell_left_out(enum event_id id)
@@ -171,22 +176,44 @@ static void make_harmless(char *text)
 			*text = '?';
 }
 
-void event_log(enum event_id id, const char *format, ...)
+static void make_text(enum event_id id, char text[static TEXT_BYTES], const char *format, va_list args)
+{
+	size_t n = (size_t)snprintf(text, TEXT_BYTES, "%s: ", rows[id].text);
+	vsnprintf(text + n, TEXT_BYTES - n, format, args);
+	make_harmless(text);
+}
+
+bool event_log(enum event_id id, const char *format, ...)
 {
 	CHECK(id < EVENT_COUNT);
 	int saved = errno;
+	va_list args;
+	va_start(args, format);
 	pthread_mutex_lock(&the_log.lock);
-	if (may_write(id, clock_now())) {
+	bool written = may_write(id, clock_now());
+	if (written) {
 		char text[TEXT_BYTES];
-		size_t n = (size_t)snprintf(text, sizeof(text), "%s: ", rows[id].text);
-		va_list args;
-		va_start(args, format);
-		vsnprintf(text + n, sizeof(text) - n, format, args);
-		va_end(args);
-		make_harmless(text);
+		make_text(id, text, format, args);
 		emit(id, text);
 	}
 	pthread_mutex_unlock(&the_log.lock);
+	va_end(args);
+	errno = saved;
+	return written;
+}
+
+void event_log_more(enum event_id id, const char *format, ...)
+{
+	CHECK(id < EVENT_COUNT);
+	int saved = errno;
+	char text[TEXT_BYTES];
+	va_list args;
+	va_start(args, format);
+	pthread_mutex_lock(&the_log.lock);
+	make_text(id, text, format, args);
+	write_event(clock_wall(), id, text);
+	pthread_mutex_unlock(&the_log.lock);
+	va_end(args);
 	errno = saved;
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "core/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum event_level { LEVEL_ERROR = 3, LEVEL_WARNING = 4, LEVEL_INFO = 6 }; /* syslog's numbers */
@@ -35,7 +36,9 @@ void log_close(void);
 
 /* The row's text, then the details. Of one event at most LOG_BURST are written in a minute; the rest is counted and told by the next one or by
  * log_tick(). Secrets never go in here. */
-void event_log(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3);
+bool event_log(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3); /* false: left out */
+/* Further lines of an event that event_log() has just written, when one is too short: neither limited nor counted, nor among the last events. */
+void event_log_more(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Once a second or so, by the main thread: tells what was left out when its minute is over. */
 void log_tick(void);
 

@@ -129,6 +129,26 @@ static json_t *log_json(const struct stats_source *s)
 	return o;
 }
 
+static json_t *list_json(const struct stats_source *s)
+{
+	struct authlist_facts f = {0};
+	if (s->list)
+		authlist_sync_facts(s->list, &f);
+	json_t *o = json_object();
+	set(o, "configured", json_boolean(f.configured));
+	set(o, "loaded", json_boolean(f.loaded));
+	set(o, "too_old", json_boolean(f.too_old));
+	set(o, "age_s", json_real((double)f.age / 1e6));
+	set(o, "generation", json_integer((json_int_t)f.generation));
+	set(o, "sha256", f.hash[0] ? json_string(f.hash) : json_null());
+	set(o, "entries", json_integer((json_int_t)f.entries));
+	set(o, "denials", json_integer((json_int_t)f.denials));
+	set(o, "failures", json_integer((json_int_t)f.failures));
+	json_t *problem = f.problem[0] ? json_string(f.problem) : NULL;
+	set(o, "problem", problem ? problem : json_null());
+	return o;
+}
+
 char *stats_json(const struct stats_source *s, size_t *len)
 {
 	struct reading r = {s, malloc(sizeof(*r.scratch))};
@@ -152,6 +172,7 @@ char *stats_json(const struct stats_source *s, size_t *len)
 	set(all, "uptime_s", json_integer((json_int_t)((clock_now() - s->started) / 1000000)));
 	set(all, "process", process_json(s));
 	set(all, "request_log", log_json(s));
+	set(all, "authorized_servers", list_json(s));
 	set(all, "metrics", metrics_json(&r));
 	set(all, "events", events_json());
 	char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));

@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "core/base/metrics.h"
 #include "core/base/request_log.h"
+#include "core/relay/authlist_sync.h"
 
 /* Filled in by the server; all borrowed, and alive as long as statistics are served. */
 struct stats_source {
@@ -13,6 +14,7 @@ struct stats_source {
 	usec_t started;                        /* clock_now() */
 	usec_t started_wall;                   /* clock_wall() */
 	const struct request_log *request_log; /* NULL: none */
+	const struct authlist_sync *list;      /* of authorized servers; NULL: none */
 	const char *loopback_caller;           /* the account of the test switch; NULL: authentication is on */
 	/* NULL: ready; else why not, in words. draining is part of it. */
 	const char *(*not_ready_reason)(void *context);

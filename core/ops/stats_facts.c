@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -108,6 +109,52 @@ static double lost_timings(const struct stats_source *s)
 	return (double)sum;
 }
 
+static struct authlist_facts list_facts(const struct stats_source *s)
+{
+	struct authlist_facts f = {0};
+	if (s->list)
+		authlist_sync_facts(s->list, &f);
+	return f;
+}
+
+static double list_loaded(const struct stats_source *s)
+{
+	return list_facts(s).loaded;
+}
+
+static double list_age(const struct stats_source *s)
+{
+	return (double)list_facts(s).age / 1e6;
+}
+
+static double list_generation(const struct stats_source *s)
+{
+	return (double)list_facts(s).generation;
+}
+
+/* The first 48 bits, which a double holds exactly: enough to compare nodes. */
+static double list_hash(const struct stats_source *s)
+{
+	struct authlist_facts f = list_facts(s);
+	f.hash[12] = 0;
+	return (double)strtoull(f.hash, NULL, 16);
+}
+
+static double list_entries(const struct stats_source *s)
+{
+	return (double)list_facts(s).entries;
+}
+
+static double list_denials(const struct stats_source *s)
+{
+	return (double)list_facts(s).denials;
+}
+
+static double list_failures(const struct stats_source *s)
+{
+	return (double)list_facts(s).failures;
+}
+
 static double resident(const struct stats_source *s)
 {
 	return (double)resident_bytes();
@@ -145,6 +192,15 @@ static const struct stats_fact facts[] = {
         {"rms_connector_log_lines_dropped_total", "counter",
          "Lines of the request log lost because it could not be written", log_lines_dropped},
         {"rms_connector_lost_timings_total", "counter", "Times not counted because there was no memory", lost_timings},
+        {"rms_connector_list_loaded", "gauge", "1 when there is a list of authorized servers, else 0", list_loaded},
+        {"rms_connector_list_age_seconds", "gauge",
+         "Time since the list of authorized servers was last read well; without any, since the start", list_age},
+        {"rms_connector_list_generation", "gauge", "How many different lists this process has had", list_generation},
+        {"rms_connector_list_hash", "gauge",
+         "The first 48 bits of the list's SHA-256, as a number: nodes that decide alike have the same", list_hash},
+        {"rms_connector_list_entries", "gauge", "Entries of the list of authorized servers", list_entries},
+        {"rms_connector_list_denials", "gauge", "Deny entries of the list of authorized servers", list_denials},
+        {"rms_connector_list_failures_total", "counter", "Readings of the list that failed", list_failures},
         {"process_start_time_seconds", "gauge", "When the process started, in seconds since 1970", start_time},
         {"process_cpu_seconds_total", "counter", "Processor time used, user and system", cpu},
         {"process_resident_memory_bytes", "gauge", "Resident memory", resident},

@@ -113,6 +113,8 @@ void relay_close(struct relay *r)
 
 void relay_done(struct relay *r)
 {
+	authlist_unref(r->list);
+	r->list = NULL;
 	while (!list_empty(&r->spare)) {
 		struct list *link = list_first(&r->spare);
 		list_remove(link);

@@ -5,6 +5,7 @@
 #include "core/base/settings.h"
 #include "core/net/timers.h"
 #include "core/relay/upstream_pool.h"
+#include "store/authlist.h"
 #include "proto/http_guard.h"
 #include "proto/http_msg.h"
 
@@ -48,6 +49,7 @@ struct relay {
 	const struct settings *settings; /* borrowed; lives as long as the process */
 	struct metric_block *metrics;    /* owned by the worker */
 	struct request_log_buffer *log;  /* may be NULL */
+	struct authlist *list;           /* a reference; NULL: never loaded */
 	struct upstream_pool pool;
 	struct deadline_queue waits[WAIT_COUNT];
 	struct list ready; /* exchanges that were granted or refused a connection; run before the loop sleeps */

@@ -1,0 +1,348 @@
+#include "core/relay/authlist_sync.h"
+
+#include "core/base/log.h"
+#include "core/crypto/crypto.h"
+#include "proto/authlist_doc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WATCH_MS = 2000, SETTLE_MS = 200, LINE_BYTES = 880, ROW_BYTES = 2 * AUTHLIST_TEXT_MAX + AUTHLIST_ID_BYTES + 64 };
+
+/* One reading of the file: made by the main thread, filled in by a thread of the pool, looked at by the main thread again. */
+struct reading {
+	uv_work_t work;
+	struct authlist_sync *sync;
+	const char *path; /* of the settings */
+	struct authlist_rows rows;
+	uint8_t hash[AUTHLIST_HASH_BYTES];
+	bool good;
+	char problem[AUTHLIST_DOC_PROBLEM_BYTES];
+};
+
+struct authlist_sync {
+	struct authlist_sync_options o;
+	const char *path;         /* "": no list */
+	struct authlist *current; /* NULL: never loaded */
+	struct reading reading;
+	bool busy;        /* a reading is under way */
+	bool again, tell; /* one more after it; event 1004 although nothing changed */
+	bool closing;
+	uv_timer_t period, settle; /* every list.refresh_s; after a change, until the file is still */
+	uv_fs_poll_t watch;
+	unsigned open_handles;
+	usec_t started;
+	uint64_t failures;
+	char problem[640];
+};
+
+/* ---- reading, in any thread ---- */
+
+static bool unreadable(struct reading *r, const char *what)
+{
+	snprintf(r->problem, sizeof(r->problem), "%s: %s", what, strerror(errno));
+	return false;
+}
+
+/* The whole file, malloc'd. */
+static bool read_open_file(struct reading *r, int fd, char **text, size_t *len)
+{
+	struct stat st;
+	if (fstat(fd, &st))
+		return unreadable(r, "cannot be examined");
+	if (!S_ISREG(st.st_mode) || st.st_size > AUTHLIST_DOC_BYTES_MAX) {
+		snprintf(r->problem, sizeof(r->problem), "is no ordinary file of at most %d bytes",
+		         AUTHLIST_DOC_BYTES_MAX);
+		return false;
+	}
+	size_t room = (size_t)st.st_size + 1, n = 0;
+	*text = malloc(room);
+	if (!*text)
+		return unreadable(r, "cannot be read");
+	for (ssize_t got; n < room; n += (size_t)got) {
+		got = read(fd, *text + n, room - n);
+		if (got < 0 && errno != EINTR)
+			return unreadable(r, "cannot be read");
+		if (got < 0)
+			got = 0;
+		else if (got == 0)
+			break;
+	}
+	*len = n;
+	return true;
+}
+
+static bool read_document(struct reading *r, struct slice text)
+{
+	size_t len;
+	struct err failed = authlist_doc_read(text, &r->rows, r->problem);
+	char *canonical = failed.code ? NULL : authlist_doc_write(&r->rows, &len);
+	if (canonical)
+		crypto_sha256(slice_of(canonical, len), r->hash);
+	else if (!r->problem[0])
+		snprintf(r->problem, sizeof(r->problem), "cannot be taken: there is not enough memory");
+	free(canonical);
+	return canonical != NULL;
+}
+
+static void read_list(struct reading *r)
+{
+	char *text = NULL;
+	size_t len = 0;
+	r->problem[0] = 0;
+	/* Not blocking: a pipe under that name would hold up the thread for ever. */
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	r->good = fd >= 0 ? read_open_file(r, fd, &text, &len) && read_document(r, slice_of(text, len))
+	                  : unreadable(r, "cannot be opened");
+	free(text);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- events ---- */
+
+/* Rows of the list gathered into event lines: the first line counts as the event, the others follow it. */
+struct telling {
+	char line[LINE_BYTES];
+	size_t n;
+	bool first, left_out;
+};
+
+static void tell_line(struct telling *t)
+{
+	if (t->first)
+		t->left_out = !event_log(EVENT_LIST_UPDATED, "%s", t->line);
+	else if (!t->left_out)
+		event_log_more(EVENT_LIST_UPDATED, "%s", t->line);
+	t->first = false;
+	t->n = 0;
+}
+
+static void tell_row(struct telling *t, const char *row)
+{
+	size_t n = strlen(row);
+	if (t->n + n + 3 > sizeof(t->line)) {
+		tell_line(t);
+		t->n = (size_t)snprintf(t->line, sizeof(t->line), "continued: ");
+	}
+	t->n += (size_t)snprintf(t->line + t->n, sizeof(t->line) - t->n, "%s; ", row);
+}
+
+static void tell_rows(struct telling *t, const struct authlist_rows *rows)
+{
+	char row[ROW_BYTES], id[AUTHLIST_ID_BYTES], until[AUTHLIST_TIME_BYTES];
+	for (size_t i = 0; i < rows->entry_count; i++) {
+		const struct authlist_entry *e = &rows->entries[i];
+		snprintf(row, sizeof(row), "%s %s%s%s%s", authlist_role_word(e->role),
+		         e->object.name ? e->object.name : "", e->object.name ? " (" : "",
+		         authlist_object_id(&e->object, id), e->object.name ? ")" : "");
+		tell_row(t, row);
+	}
+	for (size_t i = 0; i < rows->denial_count; i++) {
+		const struct authlist_denial *d = &rows->denials[i];
+		authlist_time_write(d->until_s, until);
+		snprintf(row, sizeof(row), "denied %s%s%s%s%s%s", d->object.name ? d->object.name : "",
+		         d->object.name ? " (" : "", authlist_object_id(&d->object, id), d->object.name ? ")" : "",
+		         d->until_s ? " until " : "", d->until_s ? until : "");
+		tell_row(t, row);
+	}
+}
+
+static void tell_list(const struct authlist_sync *s)
+{
+	const struct authlist_rows *rows = authlist_rows_of(s->current);
+	char hash[2 * AUTHLIST_HASH_BYTES + 1];
+	struct telling t = {.first = true};
+	crypto_hex(authlist_hash(s->current), AUTHLIST_HASH_BYTES, hash);
+	if (rows->entry_count == 0) {
+		event_log(EVENT_LIST_EMPTY, "%s has no entries; SHA-256 %s", s->path, hash);
+		return;
+	}
+	t.n = (size_t)snprintf(t.line, sizeof(t.line),
+	                       "%zu entries, %zu denials, generation %llu, SHA-256 %s: ", rows->entry_count,
+	                       rows->denial_count, (unsigned long long)authlist_generation(s->current), hash);
+	tell_rows(&t, rows);
+	tell_line(&t);
+}
+
+/* ---- what was read comes into force ---- */
+
+static void refused(struct authlist_sync *s, const char *problem)
+{
+	s->failures++;
+	snprintf(s->problem, sizeof(s->problem), "%.100s%s %s", s->path, strlen(s->path) > 100 ? "..." : "", problem);
+	if (!s->current)
+		event_log(EVENT_LIST_FAILED, "%s; there was no list yet, so nobody is let in", s->problem);
+	else
+		event_log(EVENT_LIST_FAILED, "%s; the list of %llu s ago stays in force for %u s at most", s->problem,
+		          (unsigned long long)(authlist_age(s->current, clock_now()) / 1000000),
+		          s->o.settings->list_max_age_s);
+}
+
+static void take(struct authlist_sync *s, struct reading *r)
+{
+	bool tell = s->tell, same;
+	s->tell = false;
+	if (!r->good) {
+		authlist_rows_done(&r->rows);
+		refused(s, r->problem);
+		return;
+	}
+	s->problem[0] = 0;
+	same = s->current && memcmp(r->hash, authlist_hash(s->current), sizeof(r->hash)) == 0;
+	if (same) {
+		authlist_rows_done(&r->rows);
+		authlist_confirm(s->current, clock_now());
+	} else {
+		struct authlist *next;
+		uint64_t generation = s->current ? authlist_generation(s->current) + 1 : 1;
+		struct err failed = authlist_new(&r->rows, r->hash, generation, (int64_t)clock_now(),
+		                                 s->o.settings->list_max_age_s * 1000000ull, &next);
+		if (failed.code) {
+			refused(s, err_text(failed));
+			return;
+		}
+		authlist_unref(s->current);
+		s->current = next;
+		s->o.publish(s->o.context, next);
+	}
+	if (!same || tell)
+		tell_list(s);
+}
+
+/* ---- when it is read ---- */
+
+static void free_when_over(struct authlist_sync *s)
+{
+	if (!s->closing || s->busy || s->open_handles)
+		return;
+	authlist_unref(s->current);
+	free(s);
+}
+
+static void begin_reading(struct authlist_sync *s);
+
+static void on_work(uv_work_t *work)
+{
+	read_list(container_of(work, struct reading, work));
+}
+
+static void on_work_over(uv_work_t *work, int status)
+{
+	struct authlist_sync *s = container_of(work, struct reading, work)->sync;
+	s->busy = false;
+	if (s->closing) {
+		authlist_rows_done(&s->reading.rows);
+		free_when_over(s);
+		return;
+	}
+	if (status == 0)
+		take(s, &s->reading);
+	if (s->again) {
+		s->again = false;
+		begin_reading(s);
+	}
+}
+
+static void begin_reading(struct authlist_sync *s)
+{
+	if (!*s->path || s->closing)
+		return;
+	if (s->busy) {
+		s->again = true;
+		return;
+	}
+	s->reading = (struct reading){.sync = s, .path = s->path};
+	s->busy = uv_queue_work(&s->o.loop->uv, &s->reading.work, on_work, on_work_over) == 0;
+}
+
+static void on_period(uv_timer_t *timer)
+{
+	begin_reading(timer->data);
+}
+
+/* Appeared, vanished or changed; whoever writes it in place may not be through. */
+static void on_change(uv_fs_poll_t *watch, int status, const uv_stat_t *before, const uv_stat_t *now)
+{
+	struct authlist_sync *s = watch->data;
+	uv_timer_start(&s->settle, on_period, SETTLE_MS, 0);
+}
+
+void authlist_sync_refresh(struct authlist_sync *s)
+{
+	s->tell = true;
+	begin_reading(s);
+}
+
+/* ---- life ---- */
+
+struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out)
+{
+	struct authlist_sync *s = calloc(1, sizeof(*s));
+	if (!s)
+		return ERR_OF(NO_MEMORY);
+	s->o = *o;
+	s->path = o->settings->list_file;
+	s->started = clock_now();
+	uv_timer_init(&o->loop->uv, &s->period);
+	uv_timer_init(&o->loop->uv, &s->settle);
+	uv_fs_poll_init(&o->loop->uv, &s->watch);
+	s->period.data = s->settle.data = s->watch.data = s;
+	s->open_handles = 3;
+	*out = s;
+	if (!*s->path)
+		return OK;
+	uint64_t period_ms = o->settings->list_refresh_s * 1000ull;
+	uv_timer_start(&s->period, on_period, period_ms, period_ms);
+	uv_fs_poll_start(&s->watch, on_change, s->path, WATCH_MS);
+	s->reading = (struct reading){.sync = s, .path = s->path};
+	read_list(&s->reading);
+	take(s, &s->reading);
+	return OK;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct authlist_sync *s = handle->data;
+	s->open_handles--;
+	free_when_over(s);
+}
+
+void authlist_sync_close(struct authlist_sync *s)
+{
+	if (!s || s->closing)
+		return;
+	s->closing = true;
+	uv_close((uv_handle_t *)&s->period, on_handle_closed);
+	uv_close((uv_handle_t *)&s->settle, on_handle_closed);
+	uv_close((uv_handle_t *)&s->watch, on_handle_closed);
+}
+
+void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *out)
+{
+	usec_t now = clock_now();
+	*out = (struct authlist_facts){.configured = *s->path, .failures = s->failures, .age = now - s->started};
+	snprintf(out->problem, sizeof(out->problem), "%s", s->problem);
+	if (!s->current)
+		return;
+	out->loaded = true;
+	out->too_old = authlist_too_old(s->current, now);
+	out->generation = authlist_generation(s->current);
+	out->entries = authlist_rows_of(s->current)->entry_count;
+	out->denials = authlist_rows_of(s->current)->denial_count;
+	out->age = authlist_age(s->current, now);
+	crypto_hex(authlist_hash(s->current), AUTHLIST_HASH_BYTES, out->hash);
+}
+
+const char *authlist_sync_not_ready(const struct authlist_sync *s)
+{
+	if (s->current)
+		return NULL;
+	if (*s->path)
+		return "the list of authorized servers was never loaded";
+	return s->o.settings->loopback_caller.account ? NULL : "list.file is not set, so nobody is authorized";
+}

@@ -1,0 +1,115 @@
+"""The list of authorized servers: how it comes from its file into force, and what events and statistics say of it."""
+
+import json
+import signal
+
+from support.node import idle_for
+from support.wait import eventually
+
+EXCHANGE = {"sid": "S-1-5-21-1-2-3-1104", "role": "exchange", "name": "CORP\\Exchange Servers", "kind": "group", "added": "2026-11-22T10:00:00Z"}
+FILES = {"principal": "files@EXAMPLE.ORG", "role": "fci", "added": "2026-11-22T10:00:00Z"}
+
+
+def write(path, *entries):
+    """As configuration management does it: beside, then renamed."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps({"version": 1, "entries": list(entries)}))
+    beside.rename(path)
+
+
+def servers(relay):
+    return relay.stats()["authorized_servers"]
+
+
+def started(node, cloud, path, **settings):
+    return node(cloud(), settings={"list.file": str(path), **{f"list.{name}": value for name, value in settings.items()}})
+
+
+def test_every_entry_is_named_at_the_start(node, cloud, tmp_path):
+    """D01 D05 J05"""
+    write(tmp_path / "list.json", EXCHANGE, FILES)
+    relay = started(node, cloud, tmp_path / "list.json")
+    text = relay.event(1004)["text"]
+    assert "exchange CORP\\Exchange Servers (S-1-5-21-1-2-3-1104)" in text and "fci files@EXAMPLE.ORG" in text
+    seen = servers(relay)
+    assert seen["loaded"] and seen["entries"] == 2 and seen["generation"] == 1 and seen["sha256"] in text
+
+
+def test_long_lists_are_told_in_several_lines(node, cloud, tmp_path):
+    """D05: no entry is left out."""
+    write(tmp_path / "list.json", *({**EXCHANGE, "sid": f"S-1-5-21-1-2-3-{i}", "name": f"name {i} " + "x" * 60} for i in range(2000, 2500)))
+    relay = started(node, cloud, tmp_path / "list.json")
+    told = " ".join(event["text"] for event in relay.events(1004))
+    assert all(f"S-1-5-21-1-2-3-{i}" in told for i in range(2000, 2500))
+    assert relay.metric("events", event="1004") == 1
+
+
+def test_a_changed_file_comes_into_force(node, cloud, tmp_path):
+    """D02: without restart; here by the watch, long before the period ends."""
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = started(node, cloud, tmp_path / "list.json")
+    first = servers(relay)["sha256"]
+    write(tmp_path / "list.json", EXCHANGE, FILES)
+    eventually(lambda: servers(relay)["entries"] == 2, 15)
+    assert servers(relay)["generation"] == 2 and servers(relay)["sha256"] != first
+    assert relay.metric("list_entries") == 2
+
+
+def test_a_broken_file_keeps_the_last_good_list(node, cloud, tmp_path):
+    """D03 D08 J11"""
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = started(node, cloud, tmp_path / "list.json")
+    first = servers(relay)["sha256"]
+    (tmp_path / "list.json").write_text('{"version": 1,\n "entries": [{"sid"')
+    relay.signal(signal.SIGHUP)
+    assert "line 2, column" in relay.event(3001)["text"]
+    (tmp_path / "list.json").unlink()
+    relay.signal(signal.SIGHUP)
+    eventually(lambda: any("No such file" in event["text"] for event in relay.events(3001)))
+    seen = servers(relay)
+    assert seen["sha256"] == first and seen["failures"] >= 2 and "No such file" in seen["problem"]
+    assert relay.get_stats("/readyz")[0] == 200
+
+
+def test_an_empty_list_is_an_event(node, cloud, tmp_path):
+    """D06 J09"""
+    write(tmp_path / "list.json")
+    relay = started(node, cloud, tmp_path / "list.json")
+    assert relay.event(2003)["level"] == "Warning" and not relay.events(1004)
+    write(tmp_path / "list.json", FILES)
+    relay.signal(signal.SIGHUP)
+    assert "files@EXAMPLE.ORG" in relay.event(1004)["text"]
+
+
+def test_the_age_grows_until_the_next_reading(node, cloud, tmp_path):
+    """D01 D07"""
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = started(node, cloud, tmp_path / "list.json", refresh_s=2)
+    ages = []
+
+    def fell():
+        ages.append(relay.metric("list_age_seconds"))
+        return len(ages) > 1 and ages[-1] < ages[-2]
+    eventually(fell, 8, pause=0.2)
+    assert max(ages) > 1 and servers(relay)["generation"] == 1 and len(relay.events(1004)) == 1
+
+
+def test_a_signal_reads_it_now_and_tells_all(node, cloud, tmp_path):
+    """D09"""
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = started(node, cloud, tmp_path / "list.json")
+    idle_for(0.5)
+    relay.signal(signal.SIGHUP)
+    eventually(lambda: len(relay.events(1004)) == 2)
+    assert servers(relay)["generation"] == 1 and servers(relay)["age_s"] < 0.5
+
+
+def test_without_any_list_it_is_not_ready(node, cloud, tmp_path):
+    """G09: no list ever loaded."""
+    relay = node(cloud(), start=False, settings={"list.file": str(tmp_path / "list.json")})
+    relay.start(ready=False)
+    assert "No such file" in relay.event(3001, 15)["text"]
+    eventually(lambda: relay.get_stats("/readyz")[0] == 503)
+    assert "never loaded" in relay.stats()["not_ready_reason"]
+    write(tmp_path / "list.json", EXCHANGE)
+    eventually(lambda: relay.get_stats("/readyz")[0] == 200, 15)
