@@ -1,5 +1,6 @@
 /* rms-connectord: the node. Reads its arguments and its configuration, then is a server until a signal ends it. */
 #include "core/base/log.h"
+#include "core/ops/admin.h"
 #include "core/ops/config_load.h"
 #include "core/ops/docs.h"
 #include "core/ops/stats_server.h"
@@ -124,6 +125,8 @@ struct watched {
 	struct server server;
 	struct stats_source source;
 	struct stats_server *stats;
+	struct admin_source administered;
+	struct admin *admin;
 };
 
 static const char *not_ready_reason(void *context)
@@ -141,6 +144,8 @@ static void on_ended(struct server *s)
 	struct watched *w = s->owner;
 	stats_server_close(w->stats);
 	w->stats = NULL;
+	admin_close(w->admin);
+	w->admin = NULL;
 }
 
 static struct err open_stats(struct watched *w, const struct settings *settings)
@@ -163,6 +168,17 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 	s->owner = w;
 	s->on_ended = on_ended;
 	return stats_server_open(&s->loop, settings, &w->source, &w->stats);
+}
+
+/* A node without administration serves all the same; groups that do not exist are a mistake that must not wait to be noticed. */
+static struct err open_admin(struct watched *w, const struct settings *settings)
+{
+	w->administered = (struct admin_source){.settings = settings, .stats = &w->source};
+	struct err e = admin_open(&w->server.loop, &w->administered, &w->admin);
+	if (!e.code || e.code == ERR_SETTINGS)
+		return e;
+	event_log(EVENT_ADMIN_UNAVAILABLE, "%s", err_text(e));
+	return OK;
 }
 
 static int start_failed(const char *where, struct err why)
@@ -206,6 +222,9 @@ int main(int argc, char **argv)
 	failed = open_stats(&w, settings);
 	if (failed.code)
 		return start_failed("stats", failed);
+	failed = open_admin(&w, settings);
+	if (failed.code)
+		return start_failed("admin", failed);
 	if (a.caller_account)
 		event_log(EVENT_AUTHENTICATION_OFF, "every caller is %s with the role %s", a.caller_account,
 		          a.caller_role);

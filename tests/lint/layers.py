@@ -17,9 +17,10 @@ ROOMS = {
     "core/relay/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/"],
     "core/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/", "core/relay/"],
     "core/ops/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/", "core/relay/", "core/"],
+    "core/ctl/": ["core/base/", "core/ops/"],
     "core/main.c": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/", "core/relay/", "core/", "core/ops/"],
     "bench/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/"],
-    "tests/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/", "core/relay/", "core/", "core/ops/", "bench/"],
+    "tests/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/", "core/relay/", "core/", "core/ops/", "core/ctl/", "bench/"],
 }
 
 # header (a pattern): files that may include it, and why there is a list at all
@@ -31,7 +32,7 @@ HOMES = {
     r"ares.*\.h": ["core/net/resolver.c"],
     r"yaml\.h": ["core/ops/config_load"],
     r"lmdb\.h": ["store/db.c"],
-    r"jansson\.h": ["core/ops/", "bench/", "proto/authlist_doc"],
+    r"jansson\.h": ["core/ops/", "core/ctl/", "bench/", "proto/authlist_doc"],
     r"uv\.h": ["core/net/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
     r"cmocka\.h": [TESTED],
 }

@@ -77,7 +77,7 @@ class Node:
             "node.name": "node-under-test", "node.workers": 1, "node.drain_delay_s": 0, "node.drain_timeout_s": 5,
             "upstream.url": upstream_url, "upstream.ca_file": certs.ca,
             "log.requests_file": str(self.requests_file), "log.events_file": str(self.events_file),
-            "stats.address": f"{net.HOST}:{self.stats_port}", **(settings or {}),
+            "stats.address": f"{net.HOST}:{self.stats_port}", "admin.socket": "", **(settings or {}),
         }
         self.listeners = [self._listener(kind) for kind in listeners]
         self.write_config()

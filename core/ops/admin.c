@@ -1,0 +1,522 @@
+#include "core/ops/admin.h"
+#include "core/base/log.h"
+#include "core/net/timers.h"
+#include "core/ops/admin_call.h"
+#include "core/ops/audit.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CONNECTIONS_MAX = 16, FIRST_BYTES = 4096, IDLE_MS = 60 * 1000, TEXT_BYTES = 1024 };
+
+/*   slots[i]: accept -> (peer has a role) -> line -> call -> reply -> next line ... -> close
+ * A pending call holds the connection's place: nothing is read meanwhile, and a second line waits in the buffer. */
+struct admin_conn {
+	uv_pipe_t pipe;
+	struct admin *admin;
+	struct deadline deadline; /* of what the other side has to do: send a line, take an answer */
+	struct admin_peer peer;
+	struct admin_call *call;
+	char *bytes;
+	size_t used, room, scanned;
+	bool open, ending;
+	bool ended; /* the other side sends no more; what it sent is answered */
+	uv_write_t write;
+	char *reply; /* being written */
+};
+
+struct admin {
+	struct loop *loop;
+	const struct admin_source *source;
+	uv_pipe_t listening;
+	bool listens, one_waits, closing;
+	char *path;
+	dev_t device;
+	ino_t inode;
+	struct admin_roles roles;
+	struct audit *audit;
+	char audit_problem[TEXT_BYTES];
+	struct deadline_queue idle;
+	unsigned calls;
+	struct admin_conn slots[CONNECTIONS_MAX];
+};
+
+static void free_when_empty(struct admin *a)
+{
+	bool busy = a->listens || a->calls;
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		busy |= a->slots[i].open;
+	if (busy || !a->closing)
+		return;
+	deadline_queue_close(&a->idle);
+	audit_close(a->audit);
+	free(a->path);
+	free(a);
+}
+
+/* ---- connections ---- */
+
+static void take_connection(struct admin *a);
+static void take_lines(struct admin_conn *c);
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct admin_conn *c = container_of(handle, struct admin_conn, pipe);
+	struct admin *a = c->admin;
+	free(c->bytes);
+	free(c->reply);
+	*c = (struct admin_conn){0};
+	if (a->one_waits && !a->closing) {
+		a->one_waits = false;
+		take_connection(a);
+	}
+	free_when_empty(a);
+}
+
+static void close_conn(struct admin_conn *c)
+{
+	if (!c->open || uv_is_closing((uv_handle_t *)&c->pipe))
+		return;
+	if (c->call)
+		c->call->conn = NULL;
+	c->call = NULL;
+	deadline_disarm(&c->deadline);
+	uv_close((uv_handle_t *)&c->pipe, on_closed);
+}
+
+static void on_expired(struct deadline *d, struct deadline_queue *q)
+{
+	close_conn(container_of(d, struct admin_conn, deadline));
+}
+
+static void wait_for_peer(struct admin_conn *c)
+{
+	deadline_arm(&c->deadline, &c->admin->idle, loop_now(c->admin->loop));
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+	struct admin_conn *c = container_of(write, struct admin_conn, write);
+	free(c->reply);
+	c->reply = NULL;
+	if (status || c->ending)
+		close_conn(c);
+	else
+		take_lines(c);
+}
+
+/* Takes answer. */
+static void send_reply(struct admin_conn *c, json_t *answer)
+{
+	size_t n;
+	char *text = answer ? json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+	json_decref(answer);
+	if (!text)
+		text = strdup("{\"ok\":false,\"error\":\"the node is out of memory\",\"mend\":\"\",\"exit\":71}");
+	if (!text) {
+		close_conn(c);
+		return;
+	}
+	n = strlen(text);
+	text[n] = '\n'; /* where the NUL was: lengths count from here */
+	c->reply = text;
+	uv_buf_t buf = {text, n + 1};
+	wait_for_peer(c);
+	if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &buf, 1, on_written)) {
+		free(c->reply);
+		c->reply = NULL;
+		close_conn(c);
+	}
+}
+
+static json_t *failure(int code, const char *mend, const char *error)
+{
+	json_t *o = json_object();
+	admin_set(o, "ok", json_false());
+	admin_set(o, "error", admin_string(error));
+	admin_set(o, "mend", admin_string(mend));
+	admin_set(o, "exit", json_integer(code));
+	return o;
+}
+
+static void refuse_line(struct admin_conn *c, int code, const char *mend, const char *error)
+{
+	c->ending = true;
+	send_reply(c, failure(code, mend, error));
+}
+
+/* ---- calls ---- */
+
+static void (*const functions[ADMIN_COMMAND_COUNT])(struct admin_call *) = {
+#define ADMIN(name, function, role, usage, help) admin_run_##function,
+#include "core/ops/admin.def"
+#undef ADMIN
+};
+
+static void end_call(struct admin_call *call, json_t *answer)
+{
+	struct admin *a = call->admin;
+	struct admin_conn *c = call->conn;
+	json_decref(call->arguments);
+	json_decref(call->says);
+	free(call);
+	a->calls--;
+	if (c) {
+		c->call = NULL;
+		send_reply(c, answer);
+	} else {
+		json_decref(answer);
+		free_when_empty(a);
+	}
+}
+
+void admin_done(struct admin_call *call, json_t *result)
+{
+	json_t *o = result ? json_object() : NULL;
+	if (o) {
+		admin_set(o, "ok", json_true());
+		admin_set(o, "result", result);
+		admin_set(o, "says", json_incref(call->says));
+	}
+	end_call(call, o);
+}
+
+void admin_fail(struct admin_call *call, int code, const char *mend, const char *format, ...)
+{
+	char error[TEXT_BYTES];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(error, sizeof(error), format, arguments);
+	va_end(arguments);
+	json_t *o = failure(code, mend, error);
+	if (json_array_size(call->says))
+		admin_set(o, "says", json_incref(call->says));
+	end_call(call, o);
+}
+
+static void refuse_role(struct admin_call *call)
+{
+	const struct admin_row *row = admin_row(call->command);
+	event_log(EVENT_ADMIN_REFUSED, "%s by uid %u %s with role %s", row->name, call->peer.uid, call->peer.name,
+	          admin_role_word(call->peer.role));
+	admin_fail(call, EX_NOPERM,
+	           "ask somebody with that role, or see the groups of section admin in the configuration",
+	           "%s needs the role %s, and you (uid %u%s%s) have %s", row->name, admin_role_word(row->role),
+	           call->peer.uid, call->peer.name[0] ? ", " : "", call->peer.name, admin_role_word(call->peer.role));
+}
+
+/* NULL: fine, and *command and *arguments (borrowed) are set. */
+static const char *read_request(json_t *request, enum admin_command *command, json_t **arguments)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	*arguments = json_object_get(request, "arguments");
+	if (!json_is_object(request) || !name || !*arguments || json_object_size(request) != 3)
+		return "a request is {\"version\": 1, \"command\": ..., \"arguments\": {...}} on one line";
+	if (json_integer_value(json_object_get(request, "version")) != ADMIN_VERSION)
+		return "the request is of another version; rms-connectorctl and rms-connectord must be of one release";
+	for (unsigned i = 0; i < ADMIN_COMMAND_COUNT; i++)
+		if (strcmp(admin_row(i)->name, name) == 0) {
+			*command = i;
+			return NULL;
+		}
+	return "this node does not know that command; rms-connectorctl help shows them";
+}
+
+static void begin_call(struct admin_conn *c, struct slice line)
+{
+	json_error_t where;
+	char problem[ADMIN_PROBLEM_BYTES];
+	enum admin_command command = 0;
+	json_t *arguments, *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &where);
+	const char *wrong =
+	        request ? read_request(request, &command, &arguments) : "the request is not JSON on one line";
+	if (!wrong && !admin_arguments_check(admin_row(command), arguments, problem))
+		wrong = problem;
+	struct admin_call *call = wrong ? NULL : calloc(1, sizeof(*call));
+	if (!call) {
+		json_decref(request);
+		if (wrong)
+			send_reply(c, failure(EX_USAGE, "", wrong));
+		else
+			send_reply(c, NULL);
+		return;
+	}
+	*call = (struct admin_call){.admin = c->admin,
+	                            .conn = c,
+	                            .source = c->admin->source,
+	                            .audit = c->admin->audit,
+	                            .audit_problem = c->admin->audit_problem,
+	                            .peer = c->peer,
+	                            .command = command,
+	                            .arguments = json_incref(arguments),
+	                            .says = json_array()};
+	json_decref(request);
+	c->call = call;
+	c->admin->calls++;
+	deadline_disarm(&c->deadline); /* from here on it is the node that has to do something */
+	if (call->peer.role < admin_row(command)->role)
+		refuse_role(call);
+	else
+		functions[command](call);
+}
+
+/* ---- bytes ---- */
+
+static void take_lines(struct admin_conn *c)
+{
+	if (c->call || c->reply || c->ending)
+		return;
+	char *end = c->used > c->scanned ? memchr(c->bytes + c->scanned, '\n', c->used - c->scanned) : NULL;
+	c->scanned = c->used;
+	if (!end && c->ended) {
+		close_conn(c);
+		return;
+	}
+	wait_for_peer(c);
+	if (!end) {
+		if (c->used >= ADMIN_LINE_BYTES)
+			refuse_line(c, EX_USAGE, "", "the request is longer than a list can be");
+		return;
+	}
+	size_t n = (size_t)(end - c->bytes);
+	begin_call(c, slice_of(c->bytes, n));
+	c->used -= n + 1;
+	c->scanned = 0;
+	memmove(c->bytes, c->bytes + n + 1, c->used);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+	struct admin_conn *c = container_of(handle, struct admin_conn, pipe);
+	if (c->used == c->room && c->room < ADMIN_LINE_BYTES) {
+		size_t room = c->room ? c->room * 2 : FIRST_BYTES;
+		char *more = realloc(c->bytes, room < ADMIN_LINE_BYTES ? room : ADMIN_LINE_BYTES);
+		if (more) {
+			c->bytes = more;
+			c->room = room < ADMIN_LINE_BYTES ? room : ADMIN_LINE_BYTES;
+		}
+	}
+	/* No room: libuv reports UV_ENOBUFS, which ends the connection: too much was sent, or there is no memory. */
+	*buf = (uv_buf_t){c->bytes + c->used, c->room - c->used};
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	struct admin_conn *c = container_of(stream, struct admin_conn, pipe);
+	if (n < 0) {
+		/* The end of what it sends is not the end of what it wants to read: nc -N and scripts shut down one side. */
+		if (n == UV_EOF && (c->call || c->reply)) {
+			c->ended = true;
+			uv_read_stop(stream);
+		} else {
+			close_conn(c);
+		}
+		return;
+	}
+	c->used += (size_t)n;
+	take_lines(c);
+}
+
+static void greet(struct admin_conn *c)
+{
+	int fd;
+	char error[256];
+	if (uv_fileno((uv_handle_t *)&c->pipe, &fd) || !admin_peer_read(fd, &c->admin->roles, &c->peer)) {
+		close_conn(c);
+		return;
+	}
+	wait_for_peer(c);
+	if (c->peer.role == ADMIN_NOBODY) {
+		snprintf(error, sizeof(error), "you (uid %u%s%s) have no role in the administration of this node",
+		         c->peer.uid, c->peer.name[0] ? ", " : "", c->peer.name);
+		event_log(EVENT_ADMIN_REFUSED, "a connection by uid %u %s", c->peer.uid, c->peer.name);
+		refuse_line(c, EX_NOPERM,
+		            "be in a group of admin.viewers, admin.operators or admin.security_admins, and log in anew "
+		            "after that",
+		            error);
+	} else if (uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read)) {
+		close_conn(c);
+	}
+}
+
+static void take_connection(struct admin *a)
+{
+	struct admin_conn *c = NULL;
+	for (size_t i = 0; i < CONNECTIONS_MAX && !c; i++)
+		if (!a->slots[i].open)
+			c = &a->slots[i];
+	if (!c) { /* libuv listens on when this one is taken */
+		a->one_waits = true;
+		return;
+	}
+	*c = (struct admin_conn){.admin = a, .open = true};
+	deadline_init(&c->deadline);
+	uv_pipe_init(&a->loop->uv, &c->pipe, 0);
+	if (uv_accept((uv_stream_t *)&a->listening, (uv_stream_t *)&c->pipe))
+		close_conn(c);
+	else
+		greet(c);
+}
+
+static void on_connection(uv_stream_t *listening, int status)
+{
+	if (status == 0)
+		take_connection(container_of(listening, struct admin, listening));
+}
+
+/* ---- beginning and end ---- */
+
+static _Thread_local char said[TEXT_BYTES];
+
+static struct err system_failed(const char *path, const char *what)
+{
+	int failed = errno;
+	snprintf(said, sizeof(said), "%s: %s: %s", path, what, strerror(failed));
+	return ERR_OF(SYSTEM, .sys = -failed, .what = said);
+}
+
+/* A socket file that nobody listens at is left over from a node that was killed. */
+static struct err make_room(const struct sockaddr_un *address)
+{
+	struct stat st;
+	if (lstat(address->sun_path, &st))
+		return errno == ENOENT ? OK : system_failed(address->sun_path, "admin.socket cannot be used");
+	if (!S_ISSOCK(st.st_mode)) {
+		snprintf(said, sizeof(said), "%s: admin.socket names something that is no socket; take it away",
+		         address->sun_path);
+		return ERR_OF(SYSTEM, .what = said);
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int failed = fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (failed != ECONNREFUSED) {
+		snprintf(said, sizeof(said),
+		         "%s: another process listens there; give each node of a machine its own "
+		         "admin.socket",
+		         address->sun_path);
+		return ERR_OF(SYSTEM, .what = said);
+	}
+	return unlink(address->sun_path) ? system_failed(address->sun_path, "the old socket stays") : OK;
+}
+
+/* Only who may talk to it ever sees it: the mode is set before the name exists. */
+static struct err bind_socket(struct admin *a, int *out)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	if (strlen(a->path) >= sizeof(address.sun_path)) {
+		snprintf(said, sizeof(said), "%s: admin.socket is longer than the %zu bytes that the system allows",
+		         a->path, sizeof(address.sun_path) - 1);
+		return ERR_OF(SETTINGS, .what = said);
+	}
+	memcpy(address.sun_path, a->path, strlen(a->path) + 1);
+	TRY(make_room(&address));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return system_failed(a->path, "no socket");
+	mode_t old = umask(0117);
+	int failed = bind(fd, (struct sockaddr *)&address, sizeof(address));
+	umask(old);
+	if (failed == 0)
+		failed = lstat(a->path, &st);
+	if (failed == 0 && a->roles.has_socket_group)
+		failed = chown(a->path, (uid_t)-1, a->roles.socket_group);
+	if (failed == 0) {
+		a->device = st.st_dev;
+		a->inode = st.st_ino;
+		*out = fd;
+		return OK;
+	}
+	struct err e = system_failed(a->path, errno == EPERM ? "admin.group: this user is not in that group"
+	                                                     : "the socket of administration cannot be made");
+	close(fd);
+	return e;
+}
+
+static struct err listen_there(struct admin *a)
+{
+	int fd = -1;
+	TRY(bind_socket(a, &fd));
+	uv_pipe_init(&a->loop->uv, &a->listening, 0);
+	a->listens = true;
+	if (uv_pipe_open(&a->listening, fd)) {
+		close(fd);
+		return ERR_OF(SYSTEM, .what = "the socket of administration cannot be used");
+	}
+	int failed = uv_listen((uv_stream_t *)&a->listening, CONNECTIONS_MAX, on_connection);
+	return failed ? ERR_OF(SYSTEM, .sys = failed, .what = "the socket of administration cannot listen") : OK;
+}
+
+static void open_audit(struct admin *a, const char *directory)
+{
+	if (!*directory) {
+		snprintf(a->audit_problem, sizeof(a->audit_problem),
+		         "node.state_directory is not set, so there is nowhere to write down who changed what");
+		return;
+	}
+	struct err e = audit_open(directory, &a->audit);
+	if (!e.code)
+		return;
+	snprintf(a->audit_problem, sizeof(a->audit_problem), "%s", err_text(e));
+	event_log(EVENT_ADMIN_UNAVAILABLE, "changes are refused: %s", a->audit_problem);
+}
+
+struct err admin_open(struct loop *main_loop, const struct admin_source *source, struct admin **out)
+{
+	*out = NULL;
+	if (!*source->settings->admin_socket)
+		return OK;
+	struct admin *a = calloc(1, sizeof(*a));
+	if (!a)
+		return ERR_OF(NO_MEMORY);
+	size_t len;
+	char *groups = admin_read_names("/etc/group", &len);
+	a->loop = main_loop;
+	a->source = source;
+	a->path = strdup(source->settings->admin_socket);
+	deadline_queue_open(main_loop, &a->idle, IDLE_MS, on_expired, a);
+	struct err e = groups && a->path
+	                       ? admin_roles_read(source->settings, slice_of(groups, len), geteuid(), &a->roles)
+	                       : ERR_OF(NO_MEMORY);
+	free(groups);
+	if (!e.code)
+		e = listen_there(a);
+	if (e.code) {
+		admin_close(a);
+		return e;
+	}
+	open_audit(a, source->settings->node_state_directory);
+	*out = a;
+	return OK;
+}
+
+static void on_listening_closed(uv_handle_t *handle)
+{
+	struct admin *a = container_of(handle, struct admin, listening);
+	a->listens = false;
+	free_when_empty(a);
+}
+
+void admin_close(struct admin *a)
+{
+	struct stat st;
+	if (!a || a->closing)
+		return;
+	a->closing = true;
+	/* Only our own: a node that was started meanwhile may have put its own there. */
+	if (a->inode && lstat(a->path, &st) == 0 && st.st_dev == a->device && st.st_ino == a->inode)
+		unlink(a->path);
+	if (a->listens)
+		uv_close((uv_handle_t *)&a->listening, on_listening_closed);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		close_conn(&a->slots[i]);
+	free_when_empty(a);
+}

@@ -1,0 +1,51 @@
+/* One command that somebody gave: what a command's function reads its arguments from and answers to. Each function ends its call exactly once, at
+ * once or later, with admin_done() or admin_fail(); the call is freed by that. Main thread. */
+#pragma once
+#include "core/base/check.h"
+#include "core/ops/admin.h"
+#include "core/ops/admin_peer.h"
+#include "core/ops/admin_rows.h"
+
+#include <sysexits.h>
+
+struct admin_conn;
+struct audit;
+
+struct admin_call {
+	struct admin *admin;
+	struct admin_conn *conn; /* NULL: who asked has left */
+	const struct admin_source *source;
+	struct audit *audit; /* NULL: node.state_directory is not set, or the log cannot be used: audit_problem */
+	const char *audit_problem;
+	struct admin_peer peer;
+	enum admin_command command;
+	json_t *arguments; /* checked against the row */
+	json_t *says;      /* sentences for people */
+};
+
+#define ADMIN(name, function, role, usage, help) void admin_run_##function(struct admin_call *c);
+#include "core/ops/admin.def"
+#undef ADMIN
+
+/* NULL: not given. Lives as long as the call. */
+const char *admin_text(const struct admin_call *c, const char *key);
+bool admin_flag(const struct admin_call *c, const char *key);
+/* A whole number from min to max, or absent when it is not given. false: the call has ended with an error. */
+bool admin_number(struct admin_call *c, const char *key, uint32_t absent, uint32_t min, uint32_t max, uint32_t *out);
+
+/* A sentence that is shown before the tables; programs find it in "says". */
+void admin_say(struct admin_call *c, const char *format, ...) PRINTF_LIKE(2, 3);
+/* result: taken; NULL counts as no memory. */
+void admin_done(struct admin_call *c, json_t *result);
+/* exit: a number of sysexits.h. mend: what to do about it; "" when there is nothing. */
+void admin_fail(struct admin_call *c, int exit, const char *mend, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* json_object_set_new() with what may have failed before. */
+static inline void admin_set(json_t *object, const char *key, json_t *value)
+{
+	json_object_set_new(object, key, value);
+}
+/* The text, or as much of it as is UTF-8; NULL gives null. */
+json_t *admin_string(const char *text);
+/* "2026-11-22T10:00:00Z"; 0 gives null. */
+json_t *admin_time(int64_t seconds);

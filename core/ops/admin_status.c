@@ -1,0 +1,46 @@
+/* status: one sentence, then what there is to know at one look. */
+#include "core/base/log.h"
+#include "core/ops/admin_call.h"
+#include "core/ops/audit.h"
+
+#include <string.h>
+
+static json_t *audit_json(const struct admin_call *c)
+{
+	json_t *o = json_object();
+	admin_set(o, "usable", json_boolean(c->audit != NULL));
+	admin_set(o, "problem", c->audit ? json_null() : admin_string(c->audit_problem));
+	if (c->audit) {
+		admin_set(o, "lines", json_integer((json_int_t)audit_lines(c->audit)));
+		admin_set(o, "hash", json_string(audit_hash(c->audit)));
+	}
+	return o;
+}
+
+static json_t *you_json(const struct admin_call *c)
+{
+	json_t *o = json_object();
+	admin_set(o, "uid", json_integer(c->peer.uid));
+	admin_set(o, "name", c->peer.name[0] ? admin_string(c->peer.name) : json_null());
+	admin_set(o, "role", json_string(admin_role_word(c->peer.role)));
+	return o;
+}
+
+void admin_run_status(struct admin_call *c)
+{
+	const struct stats_source *s = c->source->stats;
+	const char *reason = s->not_ready_reason ? s->not_ready_reason(s->context) : NULL;
+	usec_t up = clock_now() - s->started;
+	json_t *o = json_object();
+	admin_set(o, "node", admin_string(s->node));
+	admin_set(o, "version", admin_string(s->version));
+	admin_set(o, "state", json_string(stats_state(s)));
+	admin_set(o, "not_ready_reason", admin_string(reason));
+	admin_set(o, "uptime_s", json_integer((json_int_t)(up / 1000000)));
+	admin_set(o, "workers", json_integer((json_int_t)s->block_count));
+	admin_set(o, "authentication", json_string(s->loopback_caller ? "OFF (test switch)" : "on"));
+	admin_set(o, "upstream", admin_string(c->source->settings->upstream_url));
+	admin_set(o, "you", you_json(c));
+	admin_set(o, "audit", audit_json(c));
+	admin_done(c, o);
+}
