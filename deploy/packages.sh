@@ -11,7 +11,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv
 	libjansson-dev liblmdb-dev android-libboringssl-dev $packages_llhttp"
 packages_try="$packages_build openssl python3 curl"
 packages_test="$packages_try git ccache clang clang-format clang-tidy llvm libcmocka-dev python3-pytest python3-pytest-timeout
-	python3-pytest-xdist python3-yaml prometheus procps libclang-rt-dev"
+	python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev"
 
 # packages_missing NAME...: those that are not installed, one a line.
 packages_missing() {

@@ -21,7 +21,12 @@ void admin_run_audit_list(struct admin_call *c)
 		admin_fail(c, EX_IOERR, "see audit verify", "the record of changes cannot be read");
 		return;
 	}
-	if (!json_array_size(lines))
+	struct audit_check check = {0};
+	struct err e = audit_verify(c->audit, &check);
+	if (!e.code && check.broken_line)
+		admin_say(c, "the record of changes is broken at line %llu (%s), so it proves nothing from there on",
+		          (unsigned long long)check.broken_line, check.why);
+	else if (!json_array_size(lines))
 		admin_say(c, "nothing was changed yet");
 	json_t *o = json_object();
 	admin_set(o, "changes", lines);

@@ -31,7 +31,10 @@ void admin_run_status(struct admin_call *c)
 	const struct stats_source *s = c->source->stats;
 	const char *reason = s->not_ready_reason ? s->not_ready_reason(s->context) : NULL;
 	usec_t up = clock_now() - s->started;
+	char summary[256];
+	stats_sentence(s, summary, sizeof(summary));
 	json_t *o = json_object();
+	admin_set(o, "summary", admin_string(summary));
 	admin_set(o, "node", admin_string(s->node));
 	admin_set(o, "version", admin_string(s->version));
 	admin_set(o, "state", json_string(stats_state(s)));

@@ -16,7 +16,7 @@
 
 static const char name[] = "/audit.jsonl";
 static const char hash_key[] = ",\"hash\":\"";
-enum { HEX = AUDIT_HASH_HEX - 1, TAIL_BYTES = sizeof(hash_key) - 1 + HEX + 2 };
+enum { LINE_MEMBERS = 8, HEX = AUDIT_HASH_HEX - 1, TAIL_BYTES = sizeof(hash_key) - 1 + HEX + 2 };
 
 struct audit {
 	int fd;
@@ -153,7 +153,8 @@ json_t *audit_last(const struct audit *a, size_t count)
 		if (++at + count <= a->lines)
 			continue;
 		json_t *o = json_loadb(line, (size_t)n - 1, JSON_REJECT_DUPLICATES, NULL);
-		if (json_is_object(o) && json_array_size(list) < AUDIT_LIST_MAX)
+		if (json_object_get(o, "hash") && json_object_size(o) == LINE_MEMBERS &&
+		    json_array_size(list) < AUDIT_LIST_MAX)
 			json_array_append(list, o);
 		json_decref(o);
 	}
@@ -270,7 +271,8 @@ static char *make_line(const struct audit *a, const struct admin_peer *who, cons
 	json_object_set_new(o, "what", json_string(what));
 	json_object_set_new(o, "before", before ? json_deep_copy(before) : json_null());
 	json_object_set_new(o, "after", after ? json_deep_copy(after) : json_null());
-	bool whole = json_object_set_new(o, "previous", json_string(a->hash)) == 0 && json_object_size(o) == 7;
+	bool whole = json_object_set_new(o, "previous", json_string(a->hash)) == 0 &&
+	             json_object_size(o) == LINE_MEMBERS - 1;
 	char *text = whole ? json_dumps(o, JSON_COMPACT) : NULL, *line = NULL;
 	json_decref(o);
 	if (text) {

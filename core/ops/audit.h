@@ -31,5 +31,5 @@ struct audit_check {
 };
 /* Reads the file again. ERR_FILE: it cannot be read. */
 struct err audit_verify(const struct audit *a, struct audit_check *out);
-/* The last ones, oldest first, as an array of the lines' objects; NULL: no memory, or the file cannot be read. */
+/* The last ones, oldest first, as an array of the lines' objects, without what is no line of it; NULL: no memory, or the file cannot be read. */
 json_t *audit_last(const struct audit *a, size_t count);

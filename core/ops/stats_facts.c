@@ -16,6 +16,15 @@ const char *stats_state(const struct stats_source *s)
 	return s->not_ready_reason && s->not_ready_reason(s->context) ? "not ready" : "ready";
 }
 
+void stats_sentence(const struct stats_source *s, char *out, size_t room)
+{
+	const char *reason = s->not_ready_reason ? s->not_ready_reason(s->context) : NULL, *state = stats_state(s);
+	bool same = reason && strcmp(reason, state) == 0;
+	snprintf(out, room, "%s%s%s%s%s", state, reason && !same ? ": " : "", reason && !same ? reason : "",
+	         s->loopback_caller ? "; AUTHENTICATION IS OFF (test switch): every loopback caller is " : "",
+	         s->loopback_caller ? s->loopback_caller : "");
+}
+
 static uint64_t count_entries(const char *directory)
 {
 	/* Not opendir(): ThreadSanitizer does not see it open the descriptor, and takes its end for a race with the socket that had the number before. */

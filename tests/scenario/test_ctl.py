@@ -9,9 +9,11 @@ import stat
 import subprocess
 import tempfile
 
+import jsonschema
 import pytest
 
-from support.node import program
+from support.ctl import ask, ctl, examples, matches, rows, run_example, talk
+from support.node import ROOT, program
 
 CLOUD = "http://127.0.0.1:9"  # nobody is asked anything there
 STRANGER = 65534
@@ -35,28 +37,6 @@ def administered(node, place):
         one.socket, one.state = f"{place}/a.sock", state
         return one
     return make
-
-
-def ctl(*words, relay=None, **how):
-    where = ["--socket", relay.socket] if relay else []
-    return subprocess.run([program("rms-connectorctl"), *where, *words], capture_output=True, text=True, timeout=30, **how)
-
-
-def talk(path, *lines):
-    """The answers to raw lines, until the node closes or each line has one."""
-    with socket.socket(socket.AF_UNIX) as end:
-        end.settimeout(10)
-        end.connect(path)
-        end.sendall(b"".join(lines))
-        end.shutdown(socket.SHUT_WR)
-        got = b""
-        while more := end.recv(65536):
-            got += more
-    return [json.loads(line) for line in got.splitlines()]
-
-
-def ask(command, **arguments):
-    return json.dumps({"version": 1, "command": command, "arguments": arguments}).encode() + b"\n"
 
 
 def test_status_is_for_people_and_for_programs(administered):
@@ -137,7 +117,7 @@ def test_a_group_that_does_not_exist_ends_the_start(administered):
 def test_the_protocol_is_strict_and_answers_in_order(administered):
     relay = administered()
     answers = talk(relay.socket, ask("status"), ask("audit list"), b"half a line")
-    assert [list(one["result"])[0] for one in answers] == ["node", "changes"]
+    assert [list(one["result"])[0] for one in answers] == ["summary", "changes"]
     for line in (b"{}\n", b"not json\n", ask("nothing"), ask("status", extra="x"), b'{"version":2,"command":"status","arguments":{}}\n',
                  b'{"version":1,"command":"status","command":"status","arguments":{}}\n', b"\n"):
         answer = talk(relay.socket, line)
@@ -171,9 +151,35 @@ def test_the_record_of_changes_is_verified(administered):
         record.write('{"n":1,"what":"made up"}\n')
     said = ctl("audit", "verify", relay=relay)
     assert said.returncode == 65 and "broken at line 1" in said.stderr
+    said = ctl("audit", "list", relay=relay)
+    assert said.returncode == 0 and "broken at line 1" in said.stdout and "made up" not in said.stdout
 
 
 def test_without_a_state_directory_there_is_no_record(administered):
     relay = administered({"node.state_directory": ""})
     said = ctl("audit", "verify", relay=relay)
     assert said.returncode == 78 and "node.state_directory" in said.stderr
+
+
+# ---- what is promised to people and to programs ----
+
+def test_the_examples_of_the_document_are_true(administered):
+    relay = administered()
+    shown = examples(ROOT / "docs/administration.md")
+    assert len(shown) > 5
+    for command, lines in shown:
+        have = run_example(command, relay)
+        assert matches(lines, have), f"$ {command}\n" + "\n".join(have)
+
+
+def test_answers_have_the_shape_of_the_schema(administered):
+    schema = json.loads((ROOT / "docs/admin.schema.json").read_text(encoding="utf-8"))
+    assert set(rows()) <= set(schema["definitions"]), "a command has no definition"
+    relay = administered()
+    for command in rows():
+        answer = json.loads(ctl("--json", *command.split(), relay=relay).stdout)
+        jsonschema.validate(answer, schema)
+        jsonschema.validate(answer["result"], {**schema["definitions"][command], "definitions": schema["definitions"]})
+    refused = json.loads(ctl("--json", "audit", "list", "--last", "x", relay=relay).stdout)
+    jsonschema.validate(refused, schema)
+    assert refused["ok"] is False
