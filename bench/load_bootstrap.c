@@ -1,6 +1,7 @@
 #include "bench/load_bootstrap.h"
 
 #include "bench/load_conn.h"
+#include "bench/load_proof.h"
 #include "bench/load_report.h"
 #include "bench/rms_check.h"
 #include "bench/xrml.h"
@@ -177,6 +178,7 @@ struct call {
 	struct tls_client *tls;
 	struct load_answer answer;
 	bool answered;
+	struct load_proof proof;
 };
 
 static void on_answer(struct load_conn *c, struct load_answer *a)
@@ -189,13 +191,16 @@ static void on_answer(struct load_conn *c, struct load_answer *a)
 
 static void on_closed(struct load_conn *c)
 {
+	load_proof_forget(&container_of(c, struct call, conn)->proof);
 }
 
 static const struct load_conn_events events = {.on_answer = on_answer, .on_closed = on_closed};
 
-static struct err call_open(struct call *call, const struct load_options *o, const struct load_target *to)
+static struct err call_open(struct call *call, const struct load_options *o, const struct load_target *to,
+                            struct load_auth *auth)
 {
 	*call = (struct call){0};
+	load_proof_init(&call->proof, auth, CALLER_EXCHANGE, (size_t)(to - o->targets));
 	TRY(loop_init(&call->loop));
 	load_link_init(&call->link, &call->loop, &events, (uint32_t)(o->timeout_s * 1000));
 	struct tls_client_options tls = {
@@ -213,9 +218,10 @@ static void call_close(struct call *call)
 	load_link_done(&call->link);
 	loop_done(&call->loop);
 	tls_client_free(call->tls);
+	load_proof_done(&call->proof);
 }
 
-static void call_make(struct call *call, const struct load_request *r)
+static void call_leg(struct call *call, const struct load_request *r)
 {
 	call->answered = false;
 	while (call->conn.state == LOAD_CONN_CLOSING)
@@ -223,6 +229,30 @@ static void call_make(struct call *call, const struct load_request *r)
 	load_conn_send(&call->conn, r);
 	while (!call->answered)
 		uv_run(&call->loop.uv, UV_RUN_ONCE);
+}
+
+/* With as many legs as it takes. */
+static void call_make(struct call *call, const struct load_image *image, bool expect, struct load_auth_counts *counts)
+{
+	if (!load_proof_begin_waiting(&call->proof)) {
+		call->answer =
+		        (struct load_answer){.error = LOAD_ERROR_NO_TOKEN, .reason = slice_str(call->proof.reason)};
+		return;
+	}
+	for (;;) {
+		struct load_request r = {.bytes = image->bytes,
+		                         .len = image->len,
+		                         .head_len = image->head_len,
+		                         .serial_at = SIZE_MAX,
+		                         .expect = expect,
+		                         .keep_body = true};
+		load_proof_leg(&call->proof, image, &r);
+		call_leg(call, &r);
+		if (!load_proof_answer(&call->proof, &call->answer, call->conn.state != LOAD_CONN_OPEN, true, counts))
+			return;
+		free(call->answer.body);
+		call->answer.body = NULL;
+	}
 }
 
 /* ---- the steps ---- */
@@ -238,12 +268,13 @@ static void judge(struct load_step *step, const struct row *row, const struct ca
 	if (items > TEMPLATES_MAX && row->op == OP_ACQUIRE_TEMPLATES)
 		items = TEMPLATES_MAX;
 	if (a->error) {
-		snprintf(step->why, sizeof(step->why), "%s", load_error_row(a->error)->words);
+		snprintf(step->why, sizeof(step->why), "%s%s%.*s", load_error_row(a->error)->words,
+		         a->reason.len ? ": " : "", SLICE_ARG(a->reason));
 		return;
 	}
 	if (a->status != 200) {
-		snprintf(step->why, sizeof(step->why), "status %u%s; callers would %s", a->status,
-		         a->soap ? " with a SOAP fault" : "",
+		snprintf(step->why, sizeof(step->why), "status %u%s%s%.*s; callers would %s", a->status,
+		         a->soap ? " with a SOAP fault" : "", a->reason.len ? ", " : "", SLICE_ARG(a->reason),
 		         load_status_effect(a->status, a->soap) == EFFECT_FINAL ? "give up" : "try again later");
 		return;
 	}
@@ -292,21 +323,18 @@ static void run_step(struct load_bootstrap *b, const struct load_options *o, con
 {
 	struct load_step *step = &b->steps[b->count++];
 	snprintf(step->label, sizeof(step->label), "%s", row->label);
-	struct text body = {0}, whole = {0};
-	size_t head_len;
+	struct text body = {0}, whole = {0}, empty = {0};
+	size_t head_len, ignored;
 	struct rms_request_options options = {.soap = SOAP_11, .items = row->items, .serial = b->count};
 	rms_request_make(&body, who, row->op, &options);
 	struct load_options plain = *o;
 	plain.sized = false;
 	load_image_write(&whole, &head_len, &plain, b->target, CALLER_EXCHANGE, row->op, row->path, text_slice(&body));
-	struct load_request r = {.bytes = whole.at,
-	                         .len = whole.len,
-	                         .head_len = head_len,
-	                         .serial_at = SIZE_MAX,
-	                         .expect = o->expect_continue,
-	                         .keep_body = true};
+	load_image_write(&empty, &ignored, &plain, b->target, CALLER_EXCHANGE, row->op, row->path, (struct slice){0});
+	struct load_image image = {
+	        .bytes = whole.at, .len = whole.len, .head_len = head_len, .empty = empty.at, .empty_len = empty.len};
 	usec_t start = clock_now();
-	call_make(call, &r);
+	call_make(call, &image, o->expect_continue, &b->auth);
 	step->took = clock_now() - start;
 	step->status = call->answer.status;
 	step->bytes = call->answer.body_bytes;
@@ -314,16 +342,17 @@ static void run_step(struct load_bootstrap *b, const struct load_options *o, con
 	free(call->answer.body);
 	text_free(&body);
 	text_free(&whole);
+	text_free(&empty);
 }
 
 struct err load_bootstrap_run(struct load_bootstrap *b, const struct load_options *o, const struct load_target *to,
-                              struct rms_caller *who, FILE *out)
+                              struct load_auth *auth, struct rms_caller *who, FILE *out)
 {
 	*b = (struct load_bootstrap){.target = to, .good = true};
 	struct call *call = malloc(sizeof(*call));
 	if (!call)
 		return ERR_OF(NO_MEMORY);
-	struct err failed = call_open(call, o, to);
+	struct err failed = call_open(call, o, to, auth);
 	struct learned l = {0};
 	if (out && !failed.code)
 		fprintf(out, "start of a server at %s\n", to->url);

@@ -1,6 +1,7 @@
 /* What a server asks when it starts, once, in order, each answer checked and carried into the next request: the way to see whether everything behind
  * an address works. Main thread, before the load. */
 #pragma once
+#include "bench/load_auth.h"
 #include "bench/load_image.h"
 #include "bench/load_stats.h"
 
@@ -22,9 +23,10 @@ struct load_bootstrap {
 	struct load_step steps[LOAD_STEPS_MAX];
 	size_t count;
 	size_t signatures, wrong;
+	struct load_auth_counts auth;
 	bool good;
 };
 
 /* who learns what the answers bring. Prints each step to out when it is not NULL. Stops at the first step that is not good, as a server would. */
 struct err load_bootstrap_run(struct load_bootstrap *b, const struct load_options *o, const struct load_target *to,
-                              struct rms_caller *who, FILE *out);
+                              struct load_auth *auth, struct rms_caller *who, FILE *out);

@@ -30,6 +30,9 @@ static const struct figure_row {
         {"handshakes", FIGURE_HANDSHAKES, UNIT_COUNT, false},
         {"resumed", FIGURE_RESUMED, UNIT_COUNT, false},
         {"verified", FIGURE_VERIFIED, UNIT_COUNT, false},
+        {"asked", FIGURE_ASKED, UNIT_COUNT, false},
+        {"proven", FIGURE_PROVEN, UNIT_COUNT, false},
+        {"refused", FIGURE_REFUSED, UNIT_COUNT, false},
 };
 
 static const struct compare_row {
@@ -47,7 +50,8 @@ static const struct unit_row {
 } units[] = {{"us", 1}, {"ms", 1000}, {"s", 1000000}};
 
 static const char figure_help[] = "a figure is p50 p90 p99 p99.9 min mean max rate requests errors wrong late unsent "
-                                  "verified status.200 status.5xx ok deferred final connections handshakes resumed";
+                                  "verified status.200 status.5xx ok deferred final connections handshakes resumed "
+                                  "asked proven refused";
 
 bool load_figure_is_time(enum load_figure f)
 {

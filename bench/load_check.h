@@ -23,6 +23,9 @@ enum load_figure {
 	FIGURE_HANDSHAKES,
 	FIGURE_RESUMED,
 	FIGURE_VERIFIED, /* answers whose bytes were checked */
+	FIGURE_ASKED,    /* --auth: answers 401 to a request without proof */
+	FIGURE_PROVEN,   /* other answers than 401 to a proof */
+	FIGURE_REFUSED,  /* answers 401 to a proof */
 };
 enum load_compare { COMPARE_LESS, COMPARE_AT_MOST, COMPARE_MORE, COMPARE_AT_LEAST, COMPARE_EQUAL };
 

@@ -112,6 +112,28 @@ static void on_closed(struct stream *s)
 
 /* ---- sending ---- */
 
+static size_t whole_len(const struct load_request *r)
+{
+	return r->len + r->line.len;
+}
+
+/* What stands at `from` of the whole message, in one piece: head, the line that goes into it, the rest. */
+static struct slice piece_at(const struct load_request *r, size_t from, size_t until)
+{
+	size_t line_at = r->head_len - 2, behind = line_at + r->line.len;
+	struct slice piece;
+	if (!r->line.len)
+		piece = slice_of(r->bytes + from, r->len - from);
+	else if (from < line_at)
+		piece = slice_of(r->bytes + from, line_at - from);
+	else if (from < behind)
+		piece = slice_from(r->line, from - line_at);
+	else
+		piece = slice_of(r->bytes + (from - r->line.len), whole_len(r) - from);
+	piece = slice_until(piece, until - from);
+	return slice_until(piece, PIECE_BYTES);
+}
+
 static void write_serial(const struct load_request *r)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -122,15 +144,15 @@ static void write_serial(const struct load_request *r)
 
 static void pump(struct load_conn *c)
 {
-	size_t until = c->expecting ? c->request.head_len : c->request.len;
+	const struct load_request *r = &c->request;
+	size_t until = c->expecting ? r->head_len + r->line.len : whole_len(r);
 	/* the usual case: all of it, once */
 	while (c->busy && c->sent < until && !stream_is_blocked(&c->io)) {
-		size_t piece = until - c->sent < PIECE_BYTES ? until - c->sent : PIECE_BYTES;
-		size_t from = c->sent;
-		if (c->request.serial_at - from < piece) /* other connections send the same image, each with its own */
-			write_serial(&c->request);
-		c->sent += piece;
-		stream_write(&c->io, c->request.bytes + from, piece);
+		struct slice piece = piece_at(r, c->sent, until);
+		if ((uintptr_t)r->bytes + r->serial_at - (uintptr_t)piece.at < piece.len)
+			write_serial(r); /* other connections send the same image, each with its own */
+		c->sent += piece.len;
+		stream_write(&c->io, piece.at, piece.len);
 	}
 	if (c->expecting && c->sent == until && list_empty(&c->expect.link))
 		deadline_arm(&c->expect, &c->link->expects, loop_now(c->link->loop));
@@ -229,11 +251,27 @@ static void keep(struct load_conn *c, const char *data, size_t n)
 	memcpy(c->answer.body + have, data, n);
 }
 
+/* One WWW-Authenticate value: a word, or a word and a token. */
+static void look_at_offer(struct load_conn *c, struct slice value)
+{
+	size_t space = slice_find(value, ' ');
+	struct slice word = slice_until(value, space), token = slice_from(value, space);
+	while (token.len && token.at[0] == ' ')
+		token = slice_from(token, 1);
+	bool negotiate = slice_equal_nocase(word, SLICE("negotiate")), ntlm = slice_equal_nocase(word, SLICE("ntlm"));
+	c->answer.offers |= negotiate ? LOAD_OFFER_NEGOTIATE : ntlm ? LOAD_OFFER_NTLM : 0;
+	if ((negotiate || ntlm) && token.len && !c->answer.token)
+		c->answer.token = strndup(token.at, token.len);
+}
+
 static void look_at_head(struct load_conn *c, const struct http_head *h)
 {
 	c->answer.status = h->status;
 	c->keep_alive = h->keep_alive;
 	c->answer.compressed = http_head_has(h, HDR_CONTENT_ENCODING);
+	for (size_t i = 0; i < h->header_count && c->request.proof; i++)
+		if (slice_equal_nocase(h->headers[i].name, SLICE("www-authenticate")))
+			look_at_offer(c, h->headers[i].value);
 	if (h->status >= 200 && h->status < 300)
 		return;
 	/* Only answers that are not good are looked at closely: they are few, or it does not matter. */
@@ -292,14 +330,15 @@ static long take_head(struct load_conn *c, const char *bytes, size_t n)
 /* The answer is whole. Bytes behind it belong to nobody: this caller sends one request at a time. */
 static void complete(struct load_conn *c, size_t left_over)
 {
-	bool reusable = c->keep_alive && !left_over && c->sent == c->request.len && c->body.framing != BODY_UNTIL_CLOSE;
+	bool reusable =
+	        c->keep_alive && !left_over && c->sent == whole_len(&c->request) && c->body.framing != BODY_UNTIL_CLOSE;
 	if (reusable) {
 		c->state = LOAD_CONN_OPEN;
 		finish(c, LOAD_ERROR_NONE);
 		return;
 	}
 	c->state = LOAD_CONN_CLOSING;
-	if (c->sent < c->request.len)
+	if (c->sent < whole_len(&c->request))
 		stream_reset(&c->io);
 	finish(c, left_over ? LOAD_ERROR_BAD_HTTP : LOAD_ERROR_NONE);
 	end_well(c);

@@ -16,9 +16,13 @@ struct load_request { /* whole, ready to send; borrowed until on_answer */
 	size_t len, head_len;
 	size_t serial_at; /* where 16 hex digits of serial are written, just before they are sent; SIZE_MAX: nowhere */
 	uint64_t serial;
-	bool expect;    /* the body waits for 100 Continue */
-	bool keep_body; /* of the answer */
+	struct slice line; /* one more header with its CRLF, goes in before the end of the head; borrowed like bytes */
+	bool proof;        /* what the answer says about authentication is wanted */
+	bool expect;       /* the body waits for 100 Continue */
+	bool keep_body;    /* of the answer */
 };
+
+enum load_offer { LOAD_OFFER_NEGOTIATE = 1, LOAD_OFFER_NTLM = 2 };
 
 struct load_answer {
 	enum load_error error;
@@ -27,6 +31,8 @@ struct load_answer {
 	bool self_made; /* not good, and with X-Correlation-Id: a connector's own */
 	uint64_t body_bytes;
 	struct slice reason; /* of a self-made answer, borrowed from the connection; empty */
+	uint8_t offers;      /* WWW-Authenticate, with request.proof: enum load_offer */
+	char *token;         /* base64 of it, malloc'ed, given away; NULL: none */
 	char *body;          /* malloc'ed, given away with body_bytes in it when kept; NULL when empty */
 };
 

@@ -32,9 +32,10 @@ static void record(struct load_slot *slot, const struct load_answer *a, usec_t t
 	struct load_tally *row = &s->rows[slot->group->profile.caller][slot->op], *node = &s->nodes[slot->target];
 	bool good = is_good(a);
 	s->node_requests[slot->target][slot->group->profile.caller]++;
-	row->bytes_sent += slot->conn.sent;
+	uint64_t sent = slot->sent_before + slot->conn.sent;
+	row->bytes_sent += sent;
 	row->bytes_got += a->body_bytes;
-	node->bytes_sent += slot->conn.sent;
+	node->bytes_sent += sent;
 	node->bytes_got += a->body_bytes;
 	s->last_end = now;
 	s->errors[a->error] += a->error != LOAD_ERROR_NONE;
@@ -96,7 +97,31 @@ static struct load_slot *take_slot(struct load_group *g)
 	return NULL;
 }
 
-static void slot_start(struct load_slot *slot, usec_t due, usec_t now)
+static void put_back(struct load_slot *slot)
+{
+	struct load_group *g = slot->group;
+	bool open = slot->conn.state == LOAD_CONN_OPEN;
+	list_push_front(open ? &g->idle[slot->target] : &g->closed[slot->target], &slot->link);
+	g->next_target = slot->target;
+}
+
+static void send_leg(struct load_slot *slot)
+{
+	struct load_worker *w = slot->group->worker;
+	const struct load_image *image = slot->image;
+	struct load_request r = {.bytes = image->bytes,
+	                         .len = image->len,
+	                         .head_len = image->head_len,
+	                         .serial_at = image->serial_at,
+	                         .serial = w->serial++,
+	                         .expect = w->options->expect_continue,
+	                         .keep_body = slot->sampled};
+	load_proof_leg(&slot->proof, image, &r);
+	load_conn_send(&slot->conn, &r);
+}
+
+/* A call begins: what it is, and how late. */
+static void slot_begin(struct load_slot *slot, usec_t due, usec_t now)
 {
 	struct load_group *g = slot->group;
 	struct load_worker *w = g->worker;
@@ -104,6 +129,7 @@ static void slot_start(struct load_slot *slot, usec_t due, usec_t now)
 	struct load_image *image = load_images_next(w->images, slot->target, g->profile.caller, op);
 	slot->op = (uint8_t)op;
 	slot->image = image;
+	slot->sent_before = 0;
 	slot->due = due;
 	/* without a warm-up also what a millisecond timer let begin a little early */
 	slot->measured = due >= w->measure_from || w->options->warmup_s <= 0;
@@ -118,14 +144,29 @@ static void slot_start(struct load_slot *slot, usec_t due, usec_t now)
 	}
 	g->in_flight++;
 	slot->sampled = w->sample_below && load_rng_next(&w->sample) <= w->sample_below;
-	struct load_request r = {.bytes = image->bytes,
-	                         .len = image->len,
-	                         .head_len = image->head_len,
-	                         .serial_at = image->serial_at,
-	                         .serial = w->serial++,
-	                         .expect = w->options->expect_continue,
-	                         .keep_body = slot->sampled};
-	load_conn_send(&slot->conn, &r);
+}
+
+static void end_call(struct load_slot *slot, struct load_answer *a);
+
+static void on_tokens(void *arg)
+{
+	struct load_worker *w = arg;
+	for (size_t i = 0; i < w->group_count; i++)
+		load_group_pump(&w->groups[i]);
+}
+
+/* Nothing can prove who calls: the call ends before it was sent, and the connection rests a while. */
+static void fail_call(struct load_slot *slot)
+{
+	struct load_answer failed = {.error = LOAD_ERROR_NO_TOKEN, .reason = slice_str(slot->proof.reason)};
+	slot->conn.sent = 0;
+	slot->sampled = false;
+	end_call(slot, &failed);
+	slot->punished = true;
+	if (slot->conn.state == LOAD_CONN_OPEN)
+		load_conn_close(&slot->conn, LOAD_ERROR_NONE);
+	else
+		deadline_arm(&slot->penalty, &slot->group->worker->penalties, loop_now(&slot->group->worker->loop));
 }
 
 /* Starts what may start now. */
@@ -147,9 +188,21 @@ void load_group_pump(struct load_group *g)
 			g->behind = true;
 			break;
 		}
+		enum load_ready ready = load_proof_begin(&slot->proof);
+		if (ready == PROOF_WAITS) {
+			put_back(slot);
+			g->behind = true;
+			w->stats.auth.waited++;
+			load_tokens_wait(w->auth->tokens, &w->loop, on_tokens, w);
+			break;
+		}
 		if (open_loop)
 			load_schedule_advance(&g->schedule);
-		slot_start(slot, due, now);
+		slot_begin(slot, due, now);
+		if (ready == PROOF_READY)
+			send_leg(slot);
+		else
+			fail_call(slot);
 	}
 	g->pumping = false;
 	if (w->requests_left == 0)
@@ -164,9 +217,9 @@ static bool caller_is_done(const struct load_slot *slot)
 	return p->new_connections || (p->ends && slot->sequence >= p->opening_count);
 }
 
-static void on_answer(struct load_conn *c, struct load_answer *a)
+/* The call has its answer, or none will come. */
+static void end_call(struct load_slot *slot, struct load_answer *a)
 {
-	struct load_slot *slot = container_of(c, struct load_slot, conn);
 	struct load_group *g = slot->group;
 	g->in_flight--;
 	usec_t now = clock_now(), took = now - slot->due;
@@ -178,6 +231,24 @@ static void on_answer(struct load_conn *c, struct load_answer *a)
 		record(slot, a, took, now);
 	if (slot->sampled)
 		sample(slot, a);
+}
+
+static void on_answer(struct load_conn *c, struct load_answer *a)
+{
+	struct load_slot *slot = container_of(c, struct load_slot, conn);
+	struct load_group *g = slot->group;
+	struct load_auth_counts *counts = slot->measured ? &g->worker->stats.auth : NULL;
+	bool will_close = c->state != LOAD_CONN_OPEN;
+	if (load_proof_answer(&slot->proof, a, will_close, slot->measured && slot->sampled, counts)) {
+		slot->sent_before += c->sent;
+		free(a->body);
+		a->body = NULL;
+		slot->again = will_close;
+		if (!will_close)
+			send_leg(slot);
+		return;
+	}
+	end_call(slot, a);
 	slot->punished = a->error == LOAD_ERROR_REFUSED || a->error == LOAD_ERROR_CONNECT || a->error == LOAD_ERROR_TLS;
 	if (c->state == LOAD_CONN_OPEN) {
 		if (g->worker->stopping || caller_is_done(slot))
@@ -233,6 +304,15 @@ static void on_closed(struct load_conn *c)
 	struct load_slot *slot = container_of(c, struct load_slot, conn);
 	struct load_worker *w = slot->group->worker;
 	slot->sequence = 0;
+	load_proof_forget(&slot->proof);
+	if (slot->again) {
+		slot->again = false;
+		if (!w->stopping) {
+			send_leg(slot);
+			return;
+		}
+		end_call(slot, &(struct load_answer){.error = LOAD_ERROR_UNFINISHED});
+	}
 	if (slot->opening) {
 		slot->opening = false;
 		slot->group->opening--;
@@ -280,6 +360,7 @@ struct err load_group_init(struct load_group *g, struct load_worker *w, enum loa
 		load_conn_init(&slot->conn, &w->link, (const struct sockaddr *)&o->targets[slot->target].address,
 		               w->tls[slot->target]);
 		deadline_init(&slot->penalty);
+		load_proof_init(&slot->proof, w->auth, caller, slot->target);
 		list_push_back(&g->closed[slot->target], &slot->link);
 	}
 	return OK;

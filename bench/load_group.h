@@ -2,6 +2,7 @@
 #pragma once
 #include "bench/load_conn.h"
 #include "bench/load_image.h"
+#include "bench/load_proof.h"
 
 struct load_worker;
 
@@ -11,11 +12,14 @@ struct load_slot { /* a connection of a caller */
 	struct list link;  /* in one of its group's lists, or in none while in use */
 	uint32_t sequence; /* requests sent on this connection */
 	uint8_t target;
-	uint8_t op;                     /* enum rms_op_id of the request in flight */
-	bool measured;                  /* the request began after the warm-up */
-	bool sampled;                   /* its answer is verified */
-	bool punished;                  /* could not connect */
-	bool opening;                   /* without a request */
+	uint8_t op;    /* enum rms_op_id of the request in flight */
+	bool measured; /* the request began after the warm-up */
+	bool sampled;  /* its answer is verified */
+	bool punished; /* could not connect */
+	bool opening;  /* without a request */
+	bool again;    /* its call goes on with another leg when the connection is closed */
+	struct load_proof proof;
+	uint64_t sent_before;           /* bytes of earlier legs of the call in flight */
 	const struct load_image *image; /* of the request in flight */
 	usec_t due;                     /* when it was to be sent: latency counts from here */
 	struct deadline penalty;

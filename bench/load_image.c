@@ -73,14 +73,15 @@ void load_image_write(struct text *out, size_t *head_len, const struct load_opti
 		text_add(out, o->headers[i]);
 		text_add_str(out, "\r\n");
 	}
-	if (o->expect_continue)
+	bool empty = !body.at, chunked = o->chunked && !empty;
+	if (o->expect_continue && !empty)
 		text_add_str(out, "Expect: 100-continue\r\n");
-	if (o->chunked)
+	if (chunked)
 		text_add_str(out, "Transfer-Encoding: chunked\r\n\r\n");
 	else
 		text_format(out, "Content-Length: %zu\r\n\r\n", body.len);
 	*head_len = out->len - start;
-	if (o->chunked)
+	if (chunked)
 		write_chunks(out, body);
 	else
 		text_add(out, body);
@@ -185,6 +186,13 @@ static bool add_one(struct load_image_set *set, const struct load_options *o, co
 		}
 		image->bytes = whole.at; /* given away */
 		image->len = whole.len;
+		if (o->auth) {
+			struct text empty = {0};
+			size_t ignored;
+			load_image_write(&empty, &ignored, o, to, caller, op, path, (struct slice){0});
+			image->empty = empty.at; /* given away */
+			image->empty_len = empty.len;
+		}
 	}
 	text_free(&body);
 	return fits;
@@ -226,8 +234,10 @@ void load_images_free(struct load_images *images)
 	for (size_t t = 0; t < LOAD_TARGETS_MAX; t++)
 		for (size_t c = 0; c < CALLER_COUNT; c++)
 			for (size_t op = 0; op < OP_COUNT; op++)
-				for (size_t i = 0; i < images->sets[t][c][op].count; i++)
+				for (size_t i = 0; i < images->sets[t][c][op].count; i++) {
 					free(images->sets[t][c][op].sizes[i].bytes);
+					free(images->sets[t][c][op].sizes[i].empty);
+				}
 	free(images);
 }
 

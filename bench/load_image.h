@@ -13,7 +13,9 @@ struct load_image {
 	char *bytes;
 	size_t len, head_len;
 	size_t serial_at; /* 16 hex digits in bytes; SIZE_MAX: none */
-	size_t items;     /* licences, recipients, templates asked for; 0: not a batch */
+	char *empty; /* the same without a body, for a leg that proves nothing yet; NULL when nobody authenticates */
+	size_t empty_len;
+	size_t items; /* licences, recipients, templates asked for; 0: not a batch */
 	struct load_expected expected;
 };
 
@@ -34,7 +36,7 @@ struct load_callers {
 struct err load_callers_make(struct load_callers *c);
 void load_callers_done(struct load_callers *c);
 
-/* Appends a request's head, and its body framed as the options say. */
+/* Appends a request's head, and its body framed as the options say. body.at NULL: no body at all. */
 void load_image_write(struct text *out, size_t *head_len, const struct load_options *o, const struct load_target *to,
                       enum load_caller caller, enum rms_op_id op, unsigned path, struct slice body);
 /* body: of a request. */

@@ -153,6 +153,23 @@ static json_t *verified(const struct load_verified *v)
 	return o;
 }
 
+static json_t *proof(const struct load_options *o, const struct load_auth_counts *a)
+{
+	static const char *const names[] = {"none", "negotiate", "ntlm"};
+	json_t *j = json_object();
+	json_object_set_new(j, "how", json_string(names[o->auth]));
+	json_object_set_new(j, "asked", count(a->asked));
+	json_object_set_new(j, "challenges", count(a->challenges));
+	json_object_set_new(j, "accepted", count(a->proven));
+	json_object_set_new(j, "refused", count(a->refused));
+	json_object_set_new(j, "waited", count(a->waited));
+	json_object_set_new(j, "tokens_made", count(a->made));
+	json_object_set_new(j, "services_checked", count(a->checked));
+	json_object_set_new(j, "services_wrong", count(a->wrong));
+	json_object_set_new(j, "first_wrong", a->wrong ? json_string(a->first_wrong) : json_null());
+	return j;
+}
+
 static json_t *checks(const struct load_results *r)
 {
 	json_t *list = json_array();
@@ -231,7 +248,7 @@ bool load_report_write_json(FILE *out, const struct load_results *r)
 	json_object_set_new(j, "nodes", nodes(r));
 	json_object_set_new(j, "status", statuses(s));
 	json_object_set_new(j, "completed", count(s->total.latency.count));
-	json_object_set_new(j, "errors", count(s->total.errors + s->verified.wrong));
+	json_object_set_new(j, "errors", count(s->total.errors + s->verified.wrong + s->auth.wrong));
 	json_object_set_new(j, "errors_by_kind", errors(s));
 	json_object_set_new(j, "effects",
 	                    json_pack("{s:I,s:I,s:I}", "ok", (json_int_t)s->effects[EFFECT_OK], "deferred",
@@ -248,6 +265,7 @@ bool load_report_write_json(FILE *out, const struct load_results *r)
 	json_object_set_new(connections, "stray", count(s->stray));
 	json_object_set_new(j, "connections", connections);
 	json_object_set_new(j, "verified", verified(&s->verified));
+	json_object_set_new(j, "authentication", proof(r->options, &s->auth));
 	json_object_set_new(j, "checks", checks(r));
 	json_object_set_new(j, "by_second", series(r));
 	json_object_set_new(j, "histogram_us", buckets(&s->total.latency));

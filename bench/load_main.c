@@ -71,7 +71,7 @@ static int verdict(const struct load_results *r)
 	for (size_t i = 0; i < r->bootstrap_count; i++)
 		if (!r->bootstraps[i].good)
 			return 1;
-	if (r->stats.verified.wrong)
+	if (r->stats.verified.wrong || r->stats.auth.wrong)
 		return 1;
 	for (size_t i = 0; i < o->check_count; i++)
 		if (!load_check_holds(&o->checks[i], load_results_figure(r, &o->checks[i]),
@@ -103,14 +103,15 @@ static int write_json(const struct load_results *r)
 	return fine ? 0 : EX_CANTCREAT;
 }
 
-static struct err bootstrap_all(struct load_results *r, struct load_callers *callers, FILE *out)
+static struct err bootstrap_all(struct load_results *r, struct load_callers *callers, struct load_auth *auth, FILE *out)
 {
 	const struct load_options *o = r->options;
 	r->bootstraps = calloc(o->target_count, sizeof(*r->bootstraps));
 	if (!r->bootstraps)
 		return ERR_OF(NO_MEMORY);
 	for (size_t t = 0; t < o->target_count; t++) {
-		TRY(load_bootstrap_run(&r->bootstraps[t], o, &o->targets[t], callers->of[CALLER_EXCHANGE], out));
+		TRY(load_bootstrap_run(&r->bootstraps[t], o, &o->targets[t], auth, callers->of[CALLER_EXCHANGE], out));
+		load_auth_counts_merge(&r->stats.auth, &r->bootstraps[t].auth);
 		r->bootstrap_count++;
 	}
 	return OK;
@@ -136,17 +137,19 @@ static int run(struct load_options *o)
 		return EX_OSERR;
 	r->options = o;
 	signal(SIGPIPE, SIG_IGN);
-	struct err failed = OK;
-	if (o->bootstrap || !o->sized) /* the measuring mode needs no certificates */
+	struct load_auth auth = {0};
+	struct err failed = load_auth_open(&auth, o, words, sizeof(words));
+	if (!failed.code && (o->bootstrap || !o->sized)) /* the measuring mode needs no certificates */
 		failed = load_callers_make(&callers);
 	if (!failed.code && o->bootstrap)
-		failed = bootstrap_all(r, &callers, out);
+		failed = bootstrap_all(r, &callers, &auth, out);
 	bool load = any_caller(o) && bootstraps_are_good(r);
 	if (!failed.code && load) {
 		if (out)
 			print_headline(out, o);
-		failed = load_run(o, &callers, r, words, sizeof(words));
+		failed = load_run(o, &callers, &auth, r, words, sizeof(words));
 	}
+	load_auth_close(&auth, &r->stats.auth);
 	int status;
 	if (failed.code) {
 		fprintf(stderr, "rms-load: %s\n", err_text(failed));

@@ -148,6 +148,36 @@ static bool parse_header(struct load_options *o, const char *text, char *words, 
 	return true;
 }
 
+static bool parse_auth(struct load_options *o, const char *text)
+{
+	static const char *const names[] = {"none", "negotiate", "ntlm"};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strcmp(text, names[i]) == 0)
+			return o->auth = (enum load_auth_how)i, true;
+	return false;
+}
+
+static bool parse_pattern(struct load_options *o, const char *text)
+{
+	bool exchange = strcmp(text, "exchange") == 0;
+	o->pattern = exchange ? PATTERN_EXCHANGE : PATTERN_KEPT;
+	return exchange || strcmp(text, "kept") == 0;
+}
+
+/* "CACHE" for all who have none of their own, or "exchange=CACHE". */
+static bool parse_credentials(struct load_options *o, const char *text)
+{
+	for (int c = CALLER_EXCHANGE; c < CALLER_COUNT; c++) {
+		size_t n = strlen(load_caller_name((enum load_caller)c));
+		if (strncmp(text, load_caller_name((enum load_caller)c), n) == 0 && text[n] == '=')
+			return o->caches[c] = text + n + 1, text[n + 1] != 0;
+	}
+	for (int c = 0; c < CALLER_COUNT; c++)
+		if (!o->caches[c])
+			o->caches[c] = text;
+	return text[0] != 0;
+}
+
 static bool parse_target(struct load_options *o, const char *text, char *words, size_t cap)
 {
 	if (o->target_count == LOAD_TARGETS_MAX) {
@@ -210,6 +240,20 @@ static bool take(struct load_options *o, enum option_id id, const char *value, c
 		return parse_seconds(value, &o->warmup_s) && o->warmup_s <= LOAD_SECONDS_MAX;
 	case OPTION_TIMEOUT:
 		return parse_seconds(value, &o->timeout_s) && o->timeout_s >= 0.1 && o->timeout_s <= LOAD_SECONDS_MAX;
+	case OPTION_AUTH:
+		return parse_auth(o, value);
+	case OPTION_PATTERN:
+		return parse_pattern(o, value);
+	case OPTION_CREDENTIALS:
+		return parse_credentials(o, value);
+	case OPTION_SPN:
+		return o->spn = value, value[0] != 0 && strlen(value) < 256;
+	case OPTION_USER:
+		return o->user = value, true;
+	case OPTION_PASSWORD_FILE:
+		return o->password_file = value, true;
+	case OPTION_BODY_ON_EACH_LEG:
+		return o->body_on_each_leg = true;
 	case OPTION_CONNECTIONS:
 		return parse_unsigned(value, LOAD_CONNECTIONS_MAX, &o->connections);
 	case OPTION_IN_FLIGHT:
@@ -275,6 +319,15 @@ static const char *disagreement(struct load_options *o)
 		return "--request-bytes and --answer-bytes belong to --op: a profile has its own sizes";
 	if (o->poisson && o->rate <= 0)
 		return "--poisson needs --rate";
+	if (o->auth == LOAD_AUTH_NTLM && !(o->user && o->password_file))
+		return "--auth ntlm needs --user 'DOMAIN\\NAME' and --password-file FILE";
+	if (o->auth != LOAD_AUTH_NTLM && (o->user || o->password_file))
+		return "--user and --password-file belong to --auth ntlm; Kerberos has a credential cache";
+	for (size_t i = 0; i < o->header_count && o->auth; i++)
+		if (slice_equal_nocase(slice_until(o->headers[i], 14), SLICE("authorization:")))
+			return "--auth writes the Authorization header; it cannot be given with --header too";
+	if (o->new_connections && o->pattern == PATTERN_KEPT)
+		return "--new-connections and --pattern kept exclude each other";
 	if (o->in_flight > o->connections)
 		return "--in-flight is more than --connections: a connection carries one request at a time";
 	/* each thread has at least one connection of each kind of caller to each node */

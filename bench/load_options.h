@@ -27,6 +27,9 @@ struct load_target { /* one node */
 	struct sockaddr_storage address;
 };
 
+enum load_auth_how { LOAD_AUTH_NONE, LOAD_AUTH_NEGOTIATE, LOAD_AUTH_NTLM };
+enum load_pattern { PATTERN_OF_PROFILE, PATTERN_EXCHANGE, PATTERN_KEPT };
+
 enum load_action { LOAD_RUN, LOAD_HELP, LOAD_VERSION };
 
 struct load_options {
@@ -45,6 +48,14 @@ struct load_options {
 	double rate;             /* 0: closed loop */
 	double duration_s, warmup_s, timeout_s;
 	unsigned connections, in_flight, threads;
+	enum load_auth_how auth;
+	enum load_pattern pattern;
+	const char *spn;                  /* NULL: HTTP/ and the target's host */
+	const char *caches[CALLER_COUNT]; /* NULL: KRB5CCNAME, or the default */
+	const char *user, *password_file;
+	bool body_on_each_leg;
+	uint8_t end_point[64]; /* hash of the server's certificate for channel binding */
+	size_t end_point_len;  /* 0: none */
 	const char *ca_file, *json_file;
 	double verify; /* share of the answers, 0 to 1 */
 	struct load_check checks[LOAD_CHECKS_MAX];

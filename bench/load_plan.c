@@ -65,8 +65,10 @@ struct load_profile load_profile_of(enum load_caller caller, const struct load_o
 		p.mix[0] = (struct load_mix){o->op ? o->op->id : OP_NONE, 1000};
 		break;
 	}
-	if (o->new_connections)
+	if (o->new_connections || o->pattern == PATTERN_EXCHANGE)
 		p.new_connections = true;
+	if (o->pattern == PATTERN_KEPT)
+		p.new_connections = false;
 	return p;
 }
 

@@ -145,6 +145,28 @@ static void print_connections(FILE *out, const struct load_results *r)
 	fprintf(out, "\n");
 }
 
+static void print_auth(FILE *out, const struct load_options *o, const struct load_auth_counts *a)
+{
+	char count[32];
+	if (!o->auth)
+		return;
+	fprintf(out, "proof        %s; asked for: %s", o->auth == LOAD_AUTH_NTLM ? "NTLM" : "Kerberos",
+	        load_count_text(a->asked, count));
+	if (o->auth == LOAD_AUTH_NTLM)
+		fprintf(out, ", challenges: %s", load_count_text(a->challenges, count));
+	fprintf(out, ", accepted: %s", load_count_text(a->proven, count));
+	fprintf(out, ", refused: %s", load_count_text(a->refused, count));
+	if (a->checked) {
+		fprintf(out, "; proofs of the service checked: %s", load_count_text(a->checked, count));
+		fprintf(out, ", wrong: %s", load_count_text(a->wrong, count));
+	}
+	if (a->waited)
+		fprintf(out, "; no token was ready: %s times", load_count_text(a->waited, count));
+	fprintf(out, "\n");
+	if (a->wrong)
+		fprintf(out, "WRONG        %s\n", a->first_wrong);
+}
+
 static void print_verified(FILE *out, const struct load_verified *v)
 {
 	char count[32];
@@ -211,6 +233,7 @@ void load_report_print(FILE *out, const struct load_results *r)
 	print_histogram(out, &r->stats.total.latency);
 	print_answers(out, &r->stats);
 	print_connections(out, r);
+	print_auth(out, r->options, &r->stats.auth);
 	print_verified(out, &r->stats.verified);
 	print_rates(out, r);
 	print_checks(out, r);

@@ -20,6 +20,7 @@ enum {
 struct run {
 	const struct load_options *o;
 	struct load_results *r;
+	struct load_auth *auth;
 	struct load_worker *workers[LOAD_THREADS_MAX];
 	struct load_verifier *verifier;
 	struct load_progress progress;
@@ -194,6 +195,7 @@ static struct err make_worker(struct run *run, const struct load_callers *caller
 	                                 .in_flight = in_flight,
 	                                 .requests = requests,
 	                                 .images = images,
+	                                 .auth = run->auth,
 	                                 .verifier = run->verifier,
 	                                 .progress = &run->progress};
 	return load_worker_new(&wo, &run->workers[index]);
@@ -246,8 +248,8 @@ static struct err start_all(struct run *run)
 	return OK;
 }
 
-struct err load_run(const struct load_options *o, const struct load_callers *callers, struct load_results *r,
-                    char *words, size_t cap)
+struct err load_run(const struct load_options *o, const struct load_callers *callers, struct load_auth *auth,
+                    struct load_results *r, char *words, size_t cap)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	r->series = calloc(SERIES_MAX, sizeof(*r->series));
@@ -257,6 +259,7 @@ struct err load_run(const struct load_options *o, const struct load_callers *cal
 	}
 	run->o = o;
 	run->r = r;
+	run->auth = auth;
 	block_signals();
 	pthread_mutex_init(&run->progress.lock, NULL);
 	run->progress.main_thread = pthread_self();

@@ -65,6 +65,20 @@ void load_verified_merge(struct load_verified *into, const struct load_verified 
 		memcpy(into->first_wrong, from->first_wrong, sizeof(into->first_wrong));
 }
 
+void load_auth_counts_merge(struct load_auth_counts *into, const struct load_auth_counts *from)
+{
+	into->asked += from->asked;
+	into->challenges += from->challenges;
+	into->proven += from->proven;
+	into->refused += from->refused;
+	into->waited += from->waited;
+	into->made += from->made;
+	into->checked += from->checked;
+	into->wrong += from->wrong;
+	if (!into->first_wrong[0])
+		memcpy(into->first_wrong, from->first_wrong, sizeof(into->first_wrong));
+}
+
 void load_stats_merge(struct load_stats *into, const struct load_stats *from)
 {
 	load_tally_merge(&into->total, &from->total);
@@ -99,6 +113,7 @@ void load_stats_merge(struct load_stats *into, const struct load_stats *from)
 				into->reasons[j].count += more - 1;
 	}
 	load_verified_merge(&into->verified, &from->verified);
+	load_auth_counts_merge(&into->auth, &from->auth);
 	into->last_end = from->last_end > into->last_end ? from->last_end : into->last_end;
 }
 
@@ -153,9 +168,9 @@ double load_results_figure(const struct load_results *r, const struct load_check
 	case FIGURE_REQUESTS:
 		return (double)load_tally_requests(&t);
 	case FIGURE_ERRORS: /* which operation a wrong answer had is in the words; for a rule it is an error of them all */
-		return (double)(t.errors + (c->op == OP_NONE ? s->verified.wrong : 0));
+		return (double)(t.errors + (c->op == OP_NONE ? s->verified.wrong + s->auth.wrong : 0));
 	case FIGURE_WRONG:
-		return (double)s->verified.wrong;
+		return (double)(s->verified.wrong + s->auth.wrong);
 	case FIGURE_LATE:
 		return (double)s->late;
 	case FIGURE_UNSENT:
@@ -176,6 +191,12 @@ double load_results_figure(const struct load_results *r, const struct load_check
 		return (double)s->resumed;
 	case FIGURE_VERIFIED:
 		return (double)s->verified.answers;
+	case FIGURE_ASKED:
+		return (double)s->auth.asked;
+	case FIGURE_PROVEN:
+		return (double)s->auth.proven;
+	case FIGURE_REFUSED:
+		return (double)s->auth.refused;
 	}
 	return 0;
 }

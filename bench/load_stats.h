@@ -45,6 +45,18 @@ struct load_verified {           /* written by the verifier */
 	char first_wrong[256];        /* words about the first wrong answer */
 };
 
+struct load_auth_counts {        /* of callers who prove who they are */
+	uint64_t asked;          /* answers 401 to a request without proof: the first leg */
+	uint64_t challenges;     /* answers 401 with a challenge of NTLM */
+	uint64_t proven;         /* answers other than 401 to a proof */
+	uint64_t refused;        /* answers 401 to a proof */
+	uint64_t waited;         /* times that calls had to wait because no token was ready */
+	uint64_t made;           /* Kerberos tokens, sent or not */
+	uint64_t checked, wrong; /* proofs of services that were looked at, and that are none */
+	char first_wrong[512];
+};
+void load_auth_counts_merge(struct load_auth_counts *into, const struct load_auth_counts *from);
+
 struct load_stats {
 	struct load_tally total, nodes[LOAD_TARGETS_MAX];
 	struct load_tally rows[CALLER_COUNT][OP_COUNT];
@@ -57,6 +69,7 @@ struct load_stats {
 	uint64_t stray;     /* connections on which bytes came that nobody had asked for */
 	struct load_reason reasons[LOAD_REASONS_MAX];
 	struct load_verified verified;
+	struct load_auth_counts auth;
 	usec_t last_end; /* when the last measured request ended */
 };
 

@@ -130,6 +130,7 @@ struct err load_worker_new(const struct load_worker_options *wo, struct load_wor
 	w->options = wo->options;
 	w->index = wo->index;
 	w->images = wo->images;
+	w->auth = wo->auth;
 	w->verifier = wo->verifier;
 	w->progress = wo->progress;
 	w->requests_left = wo->requests;
@@ -257,8 +258,11 @@ void load_worker_free(struct load_worker *w)
 	}
 	if (w->has_loop)
 		loop_done(&w->loop);
-	for (size_t i = 0; i < w->group_count; i++)
+	for (size_t i = 0; i < w->group_count; i++) {
+		for (unsigned s = 0; w->groups[i].slots && s < w->groups[i].slot_count; s++)
+			load_proof_done(&w->groups[i].slots[s].proof);
 		free(w->groups[i].slots);
+	}
 	for (size_t t = 0; t < LOAD_TARGETS_MAX; t++)
 		tls_client_free(w->tls[t]);
 	if (w->due_fd >= 0)

@@ -25,6 +25,7 @@ struct load_worker {
 	unsigned index;
 	const struct load_options *options;
 	struct load_images *images; /* owned */
+	struct load_auth *auth;
 	struct load_verifier *verifier;
 	struct load_progress *progress;
 	struct tls_client *tls[LOAD_TARGETS_MAX];
@@ -52,6 +53,7 @@ struct load_worker_options {
 	const unsigned *connections, *in_flight; /* CALLER_COUNT each */
 	uint64_t requests;                       /* its share; UINT64_MAX: no limit */
 	struct load_images *images;
+	struct load_auth *auth;
 	struct load_verifier *verifier;
 	struct load_progress *progress;
 };

@@ -10,9 +10,13 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/md4.h>
+#include <openssl/md5.h>
 #include <openssl/nid.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rc4.h>
 #include <openssl/rsa.h>
 #include <openssl/sha.h>
 #pragma GCC diagnostic pop
@@ -54,6 +58,36 @@ void crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t n)
 void crypto_sha256_end(struct crypto_sha256 *s, uint8_t out[static CRYPTO_SHA256_BYTES])
 {
 	SHA256_Final(out, (SHA256_CTX *)(void *)s);
+}
+
+void crypto_md4(struct slice data, uint8_t out[static CRYPTO_MD_BYTES])
+{
+	MD4((const uint8_t *)data.at, data.len, out);
+}
+
+void crypto_md5(struct slice data, uint8_t out[static CRYPTO_MD_BYTES])
+{
+	MD5((const uint8_t *)data.at, data.len, out);
+}
+
+void crypto_hmac_md5(const uint8_t key[static CRYPTO_MD_BYTES], const struct slice *parts, size_t count,
+                     uint8_t out[static CRYPTO_MD_BYTES])
+{
+	HMAC_CTX h;
+	HMAC_CTX_init(&h);
+	bool fine = HMAC_Init_ex(&h, key, CRYPTO_MD_BYTES, EVP_md5(), NULL);
+	for (size_t i = 0; i < count && fine; i++)
+		fine = HMAC_Update(&h, (const uint8_t *)parts[i].at, parts[i].len);
+	unsigned len = 0;
+	CHECK(fine && HMAC_Final(&h, out, &len) && len == CRYPTO_MD_BYTES); /* else: no memory */
+	HMAC_CTX_cleanup(&h);
+}
+
+void crypto_rc4(const uint8_t key[static CRYPTO_MD_BYTES], const uint8_t *in, uint8_t *out, size_t n)
+{
+	RC4_KEY state;
+	RC4_set_key(&state, CRYPTO_MD_BYTES, key);
+	RC4(&state, n, in, out);
 }
 
 void crypto_hex(const uint8_t *data, size_t n, char *out)

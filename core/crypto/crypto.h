@@ -18,6 +18,16 @@ void crypto_sha256_start(struct crypto_sha256 *s);
 void crypto_sha256_add(struct crypto_sha256 *s, const void *data, size_t n);
 void crypto_sha256_end(struct crypto_sha256 *s, uint8_t out[static CRYPTO_SHA256_BYTES]);
 
+/* What NTLM is made of, for the load tool that imitates it: none of these protects anything. */
+enum { CRYPTO_MD_BYTES = 16 };
+void crypto_md4(struct slice data, uint8_t out[static CRYPTO_MD_BYTES]);
+void crypto_md5(struct slice data, uint8_t out[static CRYPTO_MD_BYTES]);
+/* Over the parts, one after the other. */
+void crypto_hmac_md5(const uint8_t key[static CRYPTO_MD_BYTES], const struct slice *parts, size_t count,
+                     uint8_t out[static CRYPTO_MD_BYTES]);
+/* The first n bytes under that key. */
+void crypto_rc4(const uint8_t key[static CRYPTO_MD_BYTES], const uint8_t *in, uint8_t *out, size_t n);
+
 /* Lower-case hex, 2 * n characters and a NUL. */
 void crypto_hex(const uint8_t *data, size_t n, char *out);
 

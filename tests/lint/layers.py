@@ -32,6 +32,7 @@ HOMES = {
     r"ares.*\.h": ["core/net/resolver.c"],
     r"yaml\.h": ["core/ops/config_load"],
     r"lmdb\.h": ["store/db.c"],
+    r"gssapi/.*": ["bench/load_gss.c"],
     r"jansson\.h": ["core/ops/", "core/ctl/", "bench/", "proto/authlist_doc"],
     r"uv\.h": ["core/net/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
     r"cmocka\.h": [TESTED],
