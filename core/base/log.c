@@ -176,6 +176,7 @@ static void make_harmless(char *text)
 			*text = '?';
 }
 
+PRINTF_LIKE(3, 0)
 static void make_text(enum event_id id, char text[static TEXT_BYTES], const char *format, va_list args)
 {
 	size_t n = (size_t)snprintf(text, TEXT_BYTES, "%s: ", rows[id].text);
