@@ -69,7 +69,7 @@ static bool read_version(const char *text, uint16_t *out)
 
 static bool read_address(const char *text, struct sockaddr_storage *out)
 {
-	struct err e = listener_parse(text, out);
+	struct err e = address_parse(text, out);
 	if (e.code) {
 		fprintf(stderr, "rms-cloud-sim: %s: %s\n", text, err_text(e));
 		return false;

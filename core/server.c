@@ -141,7 +141,7 @@ static struct err check_loopback(struct server *s, const char **where)
 	for (size_t i = 0; i < s->settings->listener_count; i++) {
 		struct sockaddr_storage a;
 		*where = s->settings->listeners[i].address;
-		TRY(listener_parse(*where, &a));
+		TRY(address_parse(*where, &a));
 		if (!address_is_loopback((struct sockaddr *)&a))
 			return ERR_OF(SETTINGS, .what = only);
 	}

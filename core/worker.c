@@ -50,7 +50,7 @@ static struct err open_listener(struct worker *w, size_t i, const struct worker_
 	struct worker_listener *wl = &w->listeners[i];
 	struct sockaddr_storage address;
 	wl->worker = w;
-	TRY(listener_parse(ls->address, &address));
+	TRY(address_parse(ls->address, &address));
 	if (ls->certificates[0]) {
 		struct tls_server_options t = {.certificate = {ls->certificates[0], ls->certificates[1]},
 		                               .key = {ls->keys[0], ls->keys[1]},

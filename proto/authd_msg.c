@@ -2,7 +2,7 @@
 
 #include "core/base/check.h"
 
-enum { HEAD_BYTES = 8, HELLO_BYTES = 8, CANCEL_BYTES = 8 };
+enum { HEAD_BYTES = 8, HELLO_BYTES = 8, CANCEL_BYTES = 8, JSON_HEAD_BYTES = 12 };
 static const char magic_text[] = {'R', 'M'}; /* of HELLO: whoever speaks another language is found out at once */
 
 static const struct authd_reason_row reasons[] = {
@@ -170,20 +170,29 @@ static const char *read_reply(struct reader *r, struct authd_reply *out)
 	return wrong_with_reply(out);
 }
 
+static const char *read_json(struct reader *r, struct authd_json *out)
+{
+	out->id = read_number(r, 8);
+	out->text = read_bytes(r, 4, AUTHD_JSON_BYTES);
+	return !r->broken && out->text.len == 0 ? "an ask or its answer is empty" : NULL;
+}
+
 const char *authd_msg_read(struct slice bytes, struct authd_msg *out, size_t *used)
 {
 	*used = 0;
 	struct reader head = {.left = bytes};
 	uint64_t length = read_number(&head, 4), type = read_number(&head, 2), zero = read_number(&head, 2);
-	if (bytes.len >= 4 && (length < HEAD_BYTES - 4 || length > AUTHD_REPLY_BYTES - 4))
+	if (bytes.len >= 4 && (length < HEAD_BYTES - 4 || length > AUTHD_MSG_BYTES - 4))
 		return "a message has an impossible length";
 	if (head.broken)
 		return NULL;
 	static const uint32_t longest[] = {[AUTHD_HELLO] = HEAD_BYTES + HELLO_BYTES,
 	                                   [AUTHD_REQUEST] = AUTHD_REQUEST_BYTES,
 	                                   [AUTHD_REPLY] = AUTHD_REPLY_BYTES,
-	                                   [AUTHD_CANCEL] = HEAD_BYTES + CANCEL_BYTES};
-	if (type < AUTHD_HELLO || type > AUTHD_CANCEL || zero || length + 4 > longest[type])
+	                                   [AUTHD_CANCEL] = HEAD_BYTES + CANCEL_BYTES,
+	                                   [AUTHD_ASK] = AUTHD_MSG_BYTES,
+	                                   [AUTHD_TOLD] = AUTHD_MSG_BYTES};
+	if (type < AUTHD_HELLO || type > AUTHD_TOLD || zero || length + 4 > longest[type])
 		return "a message is of no known type or too long for it";
 	if (bytes.len < length + 4)
 		return NULL;
@@ -204,6 +213,12 @@ const char *authd_msg_read(struct slice bytes, struct authd_msg *out, size_t *us
 		out->cancel.conversation = read_number(&r, 8);
 		wrong = !r.broken && out->cancel.conversation == 0 ? "a cancel names no conversation" : NULL;
 		break;
+	case AUTHD_ASK:
+		wrong = read_json(&r, &out->ask);
+		break;
+	case AUTHD_TOLD:
+		wrong = read_json(&r, &out->told);
+		break;
 	}
 	if (!wrong && (r.broken || r.left.len))
 		wrong = "a message is shorter or longer than its fields";
@@ -213,6 +228,11 @@ const char *authd_msg_read(struct slice bytes, struct authd_msg *out, size_t *us
 }
 
 /* ---- writing ---- */
+
+static size_t json_bytes(const struct authd_json *j)
+{
+	return j->text.len == 0 || j->text.len > AUTHD_JSON_BYTES ? 0 : HEAD_BYTES + JSON_HEAD_BYTES + j->text.len;
+}
 
 size_t authd_msg_bytes(const struct authd_msg *m)
 {
@@ -230,8 +250,18 @@ size_t authd_msg_bytes(const struct authd_msg *m)
 		               ? 0
 		               : HEAD_BYTES + 44 + r->answer.len + r->detail.len + r->account.len + r->principal.len +
 		                         (sid_is_none(&r->sid) ? 0 : sid_bytes(&r->sid)) + r->sids.len;
+	case AUTHD_ASK:
+		return json_bytes(&m->ask);
+	case AUTHD_TOLD:
+		return json_bytes(&m->told);
 	}
 	return 0;
+}
+
+static void write_json(const struct authd_json *j, char **at)
+{
+	write_number(at, j->id, 8);
+	write_bytes(at, j->text, 4);
 }
 
 static void write_reply(const struct authd_reply *r, char **at)
@@ -280,6 +310,12 @@ void authd_msg_write(const struct authd_msg *m, char *out)
 		break;
 	case AUTHD_CANCEL:
 		write_number(&at, m->cancel.conversation, 8);
+		break;
+	case AUTHD_ASK:
+		write_json(&m->ask, &at);
+		break;
+	case AUTHD_TOLD:
+		write_json(&m->told, &at);
 		break;
 	}
 	CHECK(at == out + n);

@@ -1,6 +1,6 @@
 /* What the node and rms-connector-authd say to each other over a Unix stream socket: u32 length of the rest, u16 type, u16 zero, then the fields,
- * all little-endian. Both sides first send HELLO; then requests and their replies, in any order, matched by id. Pure: bytes to structs and back,
- * strict and bounded; a message that breaks a rule ends the connection. Slices borrow from the bytes that were read. Any thread. */
+ * all little-endian. Both sides first send HELLO; then requests and their replies, asks and what is told, in any order, matched by id. Pure: bytes to
+ * structs and back, strict and bounded; a message that breaks a rule ends the connection. Slices borrow from the bytes that were read. Any thread. */
 #pragma once
 #include "core/base/sid.h"
 
@@ -13,10 +13,19 @@ enum {
 	AUTHD_REQUEST_BYTES =
 	        8 + 40 + AUTHD_BINDING_BYTES + AUTHD_TOKEN_BYTES, /* the longest message to authd, with its length */
 	AUTHD_REPLY_BYTES = 8 + 64 + AUTHD_TOKEN_BYTES + 2 * AUTHD_NAME_BYTES + AUTHD_DETAIL_BYTES + SID_BYTES_MAX +
-	                    SID_SET_MAX * SID_BYTES_MAX, /* the longest message from it */
+	                    SID_SET_MAX * SID_BYTES_MAX, /* the longest message about a caller from it */
+	AUTHD_JSON_BYTES = 8 * 1024 * 1024,
+	AUTHD_MSG_BYTES = 8 + 12 + AUTHD_JSON_BYTES, /* the longest of all */
 };
 
-enum authd_type { AUTHD_HELLO = 1, AUTHD_REQUEST = 2, AUTHD_REPLY = 3, AUTHD_CANCEL = 4 };
+enum authd_type {
+	AUTHD_HELLO = 1,
+	AUTHD_REQUEST = 2,
+	AUTHD_REPLY = 3,
+	AUTHD_CANCEL = 4,
+	AUTHD_ASK = 5,
+	AUTHD_TOLD = 6
+};
 enum authd_feature { AUTHD_CAN_KERBEROS = 1, AUTHD_CAN_NTLM = 2, AUTHD_CAN_GROUPS = 4 };
 
 /* A reader of another version closes the connection. */
@@ -73,6 +82,13 @@ struct authd_cancel {
 	uint64_t conversation;
 };
 
+/* ASK, of the node for an administrator: {"ask": "keytab", ...}; TOLD, the answer: {"ok": true, ...} or {"ok": false, "error": "what",
+ * "mend": "how"}. Only the length is looked at here. */
+struct authd_json {
+	uint64_t id;
+	struct slice text; /* never empty */
+};
+
 struct authd_msg {
 	enum authd_type type;
 	union {
@@ -80,6 +96,7 @@ struct authd_msg {
 		struct authd_request request;
 		struct authd_reply reply;
 		struct authd_cancel cancel;
+		struct authd_json ask, told;
 	};
 };
 
@@ -89,7 +106,7 @@ struct authd_reason_row {
 const struct authd_reason_row *authd_reason_row(enum authd_reason reason);
 
 /* The message at the beginning of these bytes. NULL: *used is its length, or 0 when bytes are missing. Else what is wrong with it.
- * What is wrong with a length is said as soon as it is there, so a reader never gathers more than AUTHD_REPLY_BYTES. */
+ * What is wrong with a length is said as soon as it is there, so a reader never gathers more than AUTHD_MSG_BYTES. */
 const char *authd_msg_read(struct slice bytes, struct authd_msg *out, size_t *used);
 /* Bytes that authd_msg_write() needs; 0 when a field breaks a bound. */
 size_t authd_msg_bytes(const struct authd_msg *m);

@@ -93,6 +93,11 @@ void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->stats_allow_count; i++)
 		free(s->stats_allow[i]);
 	free(s->stats_allow);
+	for (size_t i = 0; i < s->realm_count; i++) {
+		free(s->realms[i].name);
+		free(s->realms[i].domains);
+	}
+	free(s->realms);
 	free(s->loopback_caller.account);
 	free(s->loopback_caller.role);
 	free(s);

@@ -1,13 +1,18 @@
 /* One immutable, counted snapshot of the configuration; rows in settings.def. Any thread may read; counted without atomics only inside one
  * thread: the server owns it for the life of the process, workers borrow it. Made by core/ops/config_load.c, which says where a value is wrong. */
 #pragma once
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "core/base/sid.h"
 
 struct listener_settings {
 	char *address;                   /* "0.0.0.0:443", "[::]:80" */
 	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
+};
+
+struct realm_settings { /* a Kerberos realm whose accounts may be callers */
+	char *name;
+	bool directory;      /* its tickets carry a PAC; else accounts are principal names */
+	struct sid *domains; /* whose SIDs it may speak for; none: every one, for the keytab's own realms only */
+	size_t domain_count;
 };
 
 struct loopback_caller { /* --loopback-caller ACCOUNT=ROLE; NULL account: off */
@@ -27,6 +32,8 @@ struct settings {
 	size_t listener_count;
 	char **stats_allow; /* addresses or prefixes ("10.0.0.0/8") that may read statistics */
 	size_t stats_allow_count;
+	struct realm_settings *realms;
+	size_t realm_count;
 	struct loopback_caller loopback_caller;
 };
 

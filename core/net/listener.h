@@ -1,5 +1,6 @@
 /* One listening socket of one loop, with SO_REUSEPORT: each worker has its own for the same address. */
 #pragma once
+#include "core/base/address.h"
 #include "core/net/stream.h"
 
 struct listener {
@@ -15,13 +16,8 @@ struct listener {
 	char name[64]; /* the address as bound, for logs */
 };
 
-/* address: "host:port", "[::]:443", ":8080", port 0 for any. Numeric hosts only. ERR_SETTINGS with words for an administrator. */
-struct err listener_parse(const char *address, struct sockaddr_storage *out);
 struct err listener_open(struct listener *l, struct loop *loop, const struct sockaddr *address, bool shared,
                          int backlog);
 uint16_t listener_port(const struct listener *l);
 /* Stops taking connections; on_closed when the handle is gone. What waits in the queue is reset: stop accepting on the balancer first. */
 void listener_close(struct listener *l);
-/* "127.0.0.1" or "::1"; "?" when it is neither v4 nor v6. */
-const char *address_text(const struct sockaddr_storage *a, char out[static 64]);
-bool address_is_loopback(const struct sockaddr *a);

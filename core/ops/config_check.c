@@ -1,5 +1,5 @@
 #include "core/ops/config_check.h"
-#include "core/net/listener.h"
+#include "core/base/address.h"
 #include "core/ops/address_list.h"
 #include "proto/uri.h"
 
@@ -41,7 +41,7 @@ static bool same_address(const struct sockaddr_storage *a, const struct sockaddr
 static bool check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
                           struct sockaddr_storage *out)
 {
-	struct err e = listener_parse(address, out);
+	struct err e = address_parse(address, out);
 	if (e.code) {
 		config_problem(p, at, "%s is not right: %s", name, err_text(e));
 		return false;
@@ -77,7 +77,7 @@ static void check_listeners(struct settings *s, const struct config_places *at, 
 					               name, at->listener[j].line);
 	}
 	struct sockaddr_storage stats;
-	if (!*s->stats_address || listener_parse(s->stats_address, &stats).code)
+	if (!*s->stats_address || address_parse(s->stats_address, &stats).code)
 		return;
 	for (size_t i = 0; i < s->listener_count; i++)
 		if (same_address(&stats, &addresses[i]))
@@ -197,7 +197,7 @@ static bool is_name_server(struct slice s)
 	text[s.len] = 0;
 	if (inet_pton(AF_INET, text, &v6) == 1 || inet_pton(AF_INET6, text, &v6) == 1)
 		return true;
-	return text[0] != ':' && text[0] != '*' && !listener_parse(text, &a).code && port_of(&a) != 0;
+	return text[0] != ':' && text[0] != '*' && !address_parse(text, &a).code && port_of(&a) != 0;
 }
 
 static void check_upstream(struct settings *s, const struct config_places *at, struct config_problems *p)
@@ -282,7 +282,7 @@ static void check_writable(const char *path, const char *name, struct config_pla
 		               (unsigned)geteuid(), strerror(errno));
 }
 
-void config_check_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
+static void check_node_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	for (size_t i = 0; i < s->listener_count; i++)
 		for (size_t k = 0; k < 2; k++) {
@@ -312,4 +312,25 @@ void config_check_files(const struct settings *s, const struct config_places *at
 		snprintf(name, sizeof(name), "%s.%s", row->section, row->name);
 		check_writable(settings_get_text(s, written[i]), name, row_place(at, written[i]), p);
 	}
+}
+
+/* Its keytab; what else is wrong with that is told while authd runs, because it may come later. */
+static void check_authd_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	struct config_place place = row_place(at, SETTING_auth_keytab);
+	if (!*s->auth_keytab)
+		config_problem(
+		        p, place,
+		        "auth.keytab is missing: name the keytab that holds the keys of HTTP/NAME, for each name "
+		        "that callers' URLs have");
+	check_readable(s->auth_keytab, "auth.keytab", place, true, p);
+}
+
+void config_check_files(const struct settings *s, enum config_reader program, const struct config_places *at,
+                        struct config_problems *p)
+{
+	if (program == CONFIG_AUTHD)
+		check_authd_files(s, at, p);
+	else
+		check_node_files(s, at, p);
 }

@@ -11,9 +11,12 @@ struct config_places {
 	struct config_place pair[CONFIG_LISTENERS_MAX][2];    /* of its certificate */
 	struct config_place pair_key[CONFIG_LISTENERS_MAX][2];
 	struct config_place allow[CONFIG_ALLOW_MAX];
+	struct config_place realms;                   /* its name */
+	struct config_place realm[CONFIG_REALMS_MAX]; /* of its name */
 };
 
 /* May correct values to their usual form: the URL to its origin. */
 void config_check(struct settings *s, const struct config_places *at, struct config_problems *p);
 /* Whether the files that settings name can be read. */
-void config_check_files(const struct settings *s, const struct config_places *at, struct config_problems *p);
+void config_check_files(const struct settings *s, enum config_reader program, const struct config_places *at,
+                        struct config_problems *p);

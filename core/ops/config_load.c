@@ -1,6 +1,6 @@
 #include "core/ops/config_load.h"
 #include "core/ops/address_list.h"
-#include "core/ops/config_load_value.h"
+#include "core/ops/config_load_realms.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,25 +174,6 @@ static void read_allowed(struct reader *r, void *context)
 	free(text);
 }
 
-static void read_list(struct reader *r, const struct key *key, const char *name, struct config_place *seen,
-                      void (*entry)(struct reader *r, void *context), const char *example)
-{
-	if (seen->line) {
-		config_problem(r->problems, key->at, "%s is given twice: first on line %u. Put both into one list",
-		               name, seen->line);
-		reader_skip(r);
-		return;
-	}
-	*seen = key->at;
-	if (r->event.type == YAML_SEQUENCE_START_EVENT) {
-		reader_each_entry(r, entry, NULL);
-	} else if (!reader_is_nothing(r)) {
-		config_problem(r->problems, reader_place(r), "%s is a list, and this is %s: write %s", name,
-		               reader_shape(r), example);
-		reader_skip(r);
-	}
-}
-
 /* ---- sections and the whole ---- */
 
 static void section_member(struct reader *r, const struct key *key, void *context)
@@ -213,7 +194,8 @@ static void section_member(struct reader *r, const struct key *key, void *contex
 	}
 	if (strcmp(section, "stats") == 0) {
 		if (strcmp(key->text, "allow") == 0) {
-			read_list(r, key, "stats.allow", &r->places.stats_allow, read_allowed, "allow: [10.0.0.0/8]");
+			reader_list(r, key, "stats.allow", &r->places.stats_allow, read_allowed, NULL,
+			            "allow: [10.0.0.0/8]");
 			return;
 		}
 		names[n++] = "allow";
@@ -271,12 +253,17 @@ static bool tell_misplaced(struct reader *r, const struct key *key)
 
 static void top_member(struct reader *r, const struct key *key, void *context)
 {
-	const char *names[SETTING_COUNT + 2], *last = "";
+	const char *names[SETTING_COUNT + 3], *last = "";
 	size_t n = 0;
 	names[n++] = "listeners";
 	if (strcmp(key->text, "listeners") == 0) {
-		read_list(r, key, "listeners", &r->places.listeners, read_listener,
-		          "- address: HOST:PORT on a line below");
+		reader_list(r, key, "listeners", &r->places.listeners, read_listener, NULL,
+		            "- address: HOST:PORT on a line below");
+		return;
+	}
+	names[n++] = "realms";
+	if (strcmp(key->text, "realms") == 0) {
+		reader_realms(r, key);
 		return;
 	}
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {
@@ -324,7 +311,8 @@ static struct err finish(struct reader *r, struct settings **out)
 	return OK;
 }
 
-static struct err load(struct slice bytes, struct settings **out, struct config_problems *problems, bool look_at_files)
+static struct err load(struct slice bytes, struct settings **out, struct config_problems *problems,
+                       const enum config_reader *program)
 {
 	if (slice_starts_with(bytes, SLICE("\xef\xbb\xbf"))) /* a byte order mark would count as a column */
 		bytes = slice_from(bytes, 3);
@@ -342,8 +330,8 @@ static struct err load(struct slice bytes, struct settings **out, struct config_
 	yaml_parser_delete(&r.parser);
 	if (!r.stopped)
 		config_check(r.settings, &r.places, problems);
-	if (!r.stopped && look_at_files)
-		config_check_files(r.settings, &r.places, problems);
+	if (!r.stopped && program)
+		config_check_files(r.settings, *program, &r.places, problems);
 	return finish(&r, out);
 }
 
@@ -351,7 +339,7 @@ struct err config_load_bytes(const char *name, struct slice bytes, struct settin
                              struct config_problems *problems)
 {
 	*problems = (struct config_problems){.file = name};
-	return load(bytes, out, problems, false);
+	return load(bytes, out, problems, NULL);
 }
 
 /* ---- the file ---- */
@@ -404,7 +392,8 @@ static struct err read_file(int fd, char *bytes, size_t *len, struct config_prob
 	return OK;
 }
 
-static struct err load_file(int fd, char *bytes, struct settings **out, struct config_problems *problems)
+static struct err load_file(int fd, char *bytes, enum config_reader program, struct settings **out,
+                            struct config_problems *problems)
 {
 	struct stat st;
 	size_t len;
@@ -417,10 +406,16 @@ static struct err load_file(int fd, char *bytes, struct settings **out, struct c
 	if (st.st_mode & S_IWOTH)
 		config_warning(problems, (struct config_place){0}, "everybody may change this file: chmod o-w it");
 	TRY(read_file(fd, bytes, &len, problems));
-	return load(slice_of(bytes, len), out, problems, true);
+	return load(slice_of(bytes, len), out, problems, &program);
 }
 
 struct err config_load(const char *path, struct settings **out, struct config_problems *problems)
+{
+	return config_load_for(CONFIG_NODE, path, out, problems);
+}
+
+struct err config_load_for(enum config_reader program, const char *path, struct settings **out,
+                           struct config_problems *problems)
 {
 	*problems = (struct config_problems){.file = path};
 	/* O_NONBLOCK: a FIFO must not make us wait for a writer. */
@@ -428,7 +423,7 @@ struct err config_load(const char *path, struct settings **out, struct config_pr
 	if (fd < 0)
 		return refuse_open(problems, errno);
 	char *bytes = malloc(CONFIG_FILE_BYTES + 1);
-	struct err e = bytes ? load_file(fd, bytes, out, problems) : ERR_OF(NO_MEMORY);
+	struct err e = bytes ? load_file(fd, bytes, program, out, problems) : ERR_OF(NO_MEMORY);
 	free(bytes);
 	close(fd);
 	return e;

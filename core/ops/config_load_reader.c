@@ -232,6 +232,25 @@ void reader_each_entry(struct reader *r, void (*entry)(struct reader *r, void *c
 		entry(r, context);
 }
 
+void reader_list(struct reader *r, const struct key *key, const char *name, struct config_place *seen,
+                 void (*entry)(struct reader *r, void *context), void *context, const char *example)
+{
+	if (seen->line) {
+		config_problem(r->problems, key->at, "%s is given twice: first on line %u. Put both into one list",
+		               name, seen->line);
+		reader_skip(r);
+		return;
+	}
+	*seen = key->at;
+	if (r->event.type == YAML_SEQUENCE_START_EVENT) {
+		reader_each_entry(r, entry, context);
+	} else if (!reader_is_nothing(r)) {
+		config_problem(r->problems, reader_place(r), "%s is a list, and this is %s: write %s", name,
+		               reader_shape(r), example);
+		reader_skip(r);
+	}
+}
+
 const char *reader_shape(const struct reader *r)
 {
 	return r->event.type == YAML_SEQUENCE_START_EVENT  ? "a list"

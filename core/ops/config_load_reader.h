@@ -37,6 +37,9 @@ void reader_no_memory(struct reader *r);
 void reader_each_member(struct reader *r, void (*member)(struct reader *r, const struct key *key, void *context),
                         void *context);
 void reader_each_entry(struct reader *r, void (*entry)(struct reader *r, void *context), void *context);
+/* The value of key is a list and stands nowhere else (*seen says where, and is set): entry() for each. Else told. */
+void reader_list(struct reader *r, const struct key *key, const char *name, struct config_place *seen,
+                 void (*entry)(struct reader *r, void *context), void *context, const char *example);
 
 /* Of the current event */
 struct config_place reader_place(const struct reader *r);

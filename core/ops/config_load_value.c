@@ -65,7 +65,7 @@ static void read_number(struct reader *r, const struct setting_row *row, const c
 		               name, row->min, row->max, unit);
 }
 
-static void read_bool(struct reader *r, const char *name, bool *out)
+void reader_bool(struct reader *r, const char *name, bool *out)
 {
 	struct slice s = reader_scalar(r);
 	if (reader_is_plain(r) && (slice_equal(s, SLICE("true")) || slice_equal(s, SLICE("false"))))
@@ -130,7 +130,7 @@ void reader_row(struct reader *r, enum setting_id id, struct config_place key)
 	if (row->type == SETTING_U32) {
 		read_number(r, row, n.text, out);
 	} else if (row->type == SETTING_BOOL) {
-		read_bool(r, n.text, out);
+		reader_bool(r, n.text, out);
 	} else {
 		struct slice s = reader_scalar(r);
 		bool fine = row->type == SETTING_PATH ? reader_path_is_fine(r, n.text, row->max)

@@ -13,5 +13,7 @@ bool reader_expect_scalar(struct reader *r, const char *name);
 /* false: told. */
 bool reader_text_is_fine(struct reader *r, const char *name);
 bool reader_path_is_fine(struct reader *r, const char *name, size_t max);
+/* true or false; else told, and *out stays. */
+void reader_bool(struct reader *r, const char *name, bool *out);
 /* Reads the value of a row into the settings. */
 void reader_row(struct reader *r, enum setting_id id, struct config_place key);

@@ -74,6 +74,19 @@ void config_print_example(FILE *out)
 	      "  # Without tls it is plain HTTP, which everybody on the way can read and change:\n"
 	      "  #- address: 0.0.0.0:80\n",
 	      out);
+	fputs("\n"
+	      "# Kerberos realms whose accounts may be callers. Without this list: those of the keytab, with a "
+	      "directory. A "
+	      "trusted realm\n"
+	      "# speaks only for the domains that are named; in a realm without a directory, accounts are principal "
+	      "names.\n"
+	      "#realms:\n"
+	      "#  - name: CORP.EXAMPLE\n"
+	      "#  - name: TRUSTED.EXAMPLE\n"
+	      "#    domains: [S-1-5-21-1000000000-2000000000-3000000000]\n"
+	      "#  - name: UNIX.EXAMPLE\n"
+	      "#    directory: false\n",
+	      out);
 	const char *section = "";
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {
 		if (strcmp(setting_rows[id].section, section)) {
@@ -132,7 +145,18 @@ void config_print_settings_doc(FILE *out)
 	      "| `address` | HOST:PORT | numeric: `0.0.0.0:443`, `[::]:443`, `127.0.0.1:8080` |\n"
 	      "| `tls` | `certificate` and `key`, or a list of two such pairs | PEM files; without `tls` the listener "
 	      "speaks "
-	      "plain HTTP. Two pairs: one with an RSA and one with an ECDSA key |\n",
+	      "plain HTTP. Two pairs: one with an RSA and one with an ECDSA key |\n\n"
+	      "## realms\n\n"
+	      "Kerberos realms whose accounts may be callers, at most 64. Without this list: the realms of the keytab, "
+	      "with "
+	      "a directory.\n\n"
+	      "| Name | Value | Meaning |\n|---|---|---|\n"
+	      "| `name` | REALM | as tickets write it: `CORP.EXAMPLE` |\n"
+	      "| `directory` | true, false | default true: its tickets carry SIDs (a PAC), and one without is refused. "
+	      "false: accounts are principal names |\n"
+	      "| `domains` | list of domains' SIDs | whose SIDs count in its tickets. Needed for a realm that the "
+	      "keytab is "
+	      "not of; for the keytab's own realm, empty means all |\n",
 	      out);
 	const char *section = "";
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {

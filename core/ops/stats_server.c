@@ -311,7 +311,7 @@ static struct err read_allow(struct stats_server *v, const struct settings *s)
 
 static struct err prepare(struct stats_server *v, const struct settings *s, struct sockaddr_storage *address)
 {
-	struct err e = listener_parse(s->stats_address, address);
+	struct err e = address_parse(s->stats_address, address);
 	if (e.code)
 		return wrong("stats.address", err_text(e));
 	TRY(read_allow(v, s));

@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const char *bytes, size_t n);
 
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n)
 {
-	static char again[AUTHD_REPLY_BYTES];
+	static char again[AUTHD_MSG_BYTES];
 	struct authd_msg m;
 	size_t used;
 	while (!authd_msg_read(slice_of(bytes, n), &m, &used) && used) {

@@ -119,6 +119,33 @@ static void refusals_and_the_small_ones_survive(void **state)
 	assert_int_equal(again(&m).cancel.conversation, 6);
 }
 
+static void an_ask_and_what_is_told_survive(void **state)
+{
+	struct authd_msg m = {.type = AUTHD_ASK, .ask = {8, SLICE("{\"ask\":\"status\"}")}};
+	struct authd_msg got = again(&m);
+	assert_true(got.ask.id == 8 && slice_equal(got.ask.text, m.ask.text));
+	m = (struct authd_msg){.type = AUTHD_TOLD, .told = {9, SLICE("{\"ok\":true}")}};
+	got = again(&m);
+	assert_true(got.told.id == 9 && slice_equal(got.told.text, m.told.text));
+	m.told.text.len = 0;
+	assert_int_equal(authd_msg_bytes(&m), 0);
+	static char empty[] = "\20\0\0\0\6\0\0\0........\0\0\0"; /* and the NUL */
+	size_t used;
+	assert_string_equal(authd_msg_read(slice_of(empty, sizeof(empty)), &got, &used),
+	                    "an ask or its answer is empty");
+	char *big = calloc(1, AUTHD_MSG_BYTES), *text = malloc(AUTHD_JSON_BYTES);
+	memset(text, 't', AUTHD_JSON_BYTES);
+	m.told.text = slice_of(text, AUTHD_JSON_BYTES);
+	assert_int_equal(authd_msg_bytes(&m), AUTHD_MSG_BYTES);
+	authd_msg_write(&m, big);
+	assert_null(authd_msg_read(slice_of(big, AUTHD_MSG_BYTES), &got, &used));
+	assert_int_equal(used, AUTHD_MSG_BYTES);
+	m.told.text.len++;
+	assert_int_equal(authd_msg_bytes(&m), 0);
+	free(text);
+	free(big);
+}
+
 static void reasons_have_texts_of_their_own(void **state)
 {
 	for (int a = 0; a < AUTHD_REASON_COUNT; a++) {
@@ -232,7 +259,7 @@ static void strangers_and_other_versions_are_told_apart(void **state)
 	assert_non_null(strstr(authd_msg_read(slice_of(room, n), &got, &used), "protocol"));
 	assert_non_null(authd_msg_read(SLICE("GET / HTTP/1.1\r\n"), &got, &used)); /* a length beyond all bounds */
 	assert_non_null(authd_msg_read(SLICE("\3\0\0\0"), &got, &used));
-	assert_non_null(authd_msg_read(SLICE("\10\0\0\0\5\0\0\0"), &got, &used)); /* no such type */
+	assert_non_null(authd_msg_read(SLICE("\10\0\0\0\7\0\0\0"), &got, &used)); /* no such type */
 	assert_non_null(authd_msg_read(SLICE("\0\0\1\0\1\0\0\0"), &got,
 	                               &used)); /* 64 KiB of HELLO, known before they are there */
 }
@@ -243,6 +270,7 @@ int main(void)
 	        cmocka_unit_test(a_request_survives),
 	        cmocka_unit_test(a_reply_survives_with_its_sids),
 	        cmocka_unit_test(refusals_and_the_small_ones_survive),
+	        cmocka_unit_test(an_ask_and_what_is_told_survive),
 	        cmocka_unit_test(reasons_have_texts_of_their_own),
 	        cmocka_unit_test(the_largest_messages_fit_their_bounds),
 	        cmocka_unit_test(every_piece_of_a_message_waits_for_the_rest),

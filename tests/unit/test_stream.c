@@ -119,7 +119,7 @@ static void run(uint64_t total, bool tls, bool pauses)
 		assert_int_equal(tls_client_new(&co, &w->tls_client).code, ERR_NONE);
 	}
 	struct sockaddr_storage any;
-	assert_int_equal(listener_parse("127.0.0.1:0", &any).code, ERR_NONE);
+	assert_int_equal(address_parse("127.0.0.1:0", &any).code, ERR_NONE);
 	assert_int_equal(listener_open(&w->listener, &w->loop, (struct sockaddr *)&any, true, 16).code, ERR_NONE);
 	w->listener.on_connection = on_connection;
 	w->listener.context = w;
@@ -159,8 +159,8 @@ static void refused_connection_is_reported(void **state)
 	w->client.world = w->server.world = w;
 	assert_int_equal(loop_init(&w->loop).code, ERR_NONE);
 	struct sockaddr_storage any, nobody;
-	assert_int_equal(listener_parse("127.0.0.1:0", &any).code, ERR_NONE);
-	assert_int_equal(listener_parse("127.0.0.1:1", &nobody).code, ERR_NONE);
+	assert_int_equal(address_parse("127.0.0.1:0", &any).code, ERR_NONE);
+	assert_int_equal(address_parse("127.0.0.1:1", &nobody).code, ERR_NONE);
 	assert_int_equal(listener_open(&w->listener, &w->loop, (struct sockaddr *)&any, true, 16).code, ERR_NONE);
 	stream_init(&w->client.stream, &w->loop, &events);
 	stream_init(&w->server.stream, &w->loop, &events);
@@ -184,7 +184,7 @@ static void addresses_are_parsed_strictly(void **state)
 	             {"::1:80", false},          {"[::1:80", false},    {"", false}};
 	struct sockaddr_storage a;
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
-		assert_int_equal(listener_parse(cases[i].text, &a).code == ERR_NONE, cases[i].good);
+		assert_int_equal(address_parse(cases[i].text, &a).code == ERR_NONE, cases[i].good);
 }
 
 static int make_certificate(void **state)

@@ -1,0 +1,92 @@
+#include "core/authd/authd.h"
+
+#include "core/authd/ask.h"
+#include "core/authd/gss.h"
+#include "proto/spnego.h"
+
+struct err authd_init(struct authd *a, const struct settings *settings)
+{
+	*a = (struct authd){.settings = settings, .started_wall = clock_wall()};
+	TRY(replay_init(&a->replay));
+	return keytab_open(&a->keytab, settings->auth_keytab);
+}
+
+void authd_done(struct authd *a)
+{
+	keytab_close(&a->keytab);
+	replay_done(&a->replay);
+}
+
+uint32_t authd_features(struct authd *a)
+{
+	return (keytab_is_usable(&a->keytab) ? AUTHD_CAN_KERBEROS : 0u) | (a->ntlm_step ? AUTHD_CAN_NTLM : 0u);
+}
+
+static void take_ntlm(struct authd *a, struct job *j)
+{
+	if (a->ntlm_step)
+		a->ntlm_step(a, j);
+	else
+		job_refuse(j, AUTHD_NTLM_OFF, NULL);
+}
+
+/* Which mechanism a token is of is decided here, once, over the bytes that the mechanism then gets: nothing is negotiated. */
+static void take_token(struct authd *a, struct job *j)
+{
+	const struct authd_request *q = &j->msg.request;
+	struct slice token = q->token;
+	struct spnego wrap;
+	if (q->conversation) {
+		if (a->ntlm_step)
+			a->ntlm_step(a, j);
+		else
+			job_refuse(j, AUTHD_CONVERSATION, NULL);
+		return;
+	}
+	if (slice_starts_with(token, SLICE("NTLMSSP\0"))) {
+		take_ntlm(a, j);
+		return;
+	}
+	enum spnego_mech mech = spnego_mech_of(token);
+	if (mech == MECH_KERBEROS || mech == MECH_KERBEROS_MS) {
+		gss_accept(a, j, token, slice_of(NULL, 0));
+		return;
+	}
+	const char *wrong = spnego_read(token, &wrap);
+	if (wrong)
+		job_refuse(j, AUTHD_MALFORMED, wrong);
+	else if (!wrap.begins)
+		job_refuse(j, AUTHD_CONVERSATION, NULL);
+	else if (wrap.mech == MECH_NTLM)
+		take_ntlm(a, j);
+	else if (wrap.mech != MECH_KERBEROS && wrap.mech != MECH_KERBEROS_MS)
+		job_refuse(j, AUTHD_NOT_KERBEROS, wrap.offers_kerberos ? "Kerberos is offered, but not first" : NULL);
+	else if (wrap.token.len == 0)
+		job_refuse(j, AUTHD_MALFORMED, "the SPNEGO token holds no Kerberos token");
+	else
+		gss_accept(a, j, wrap.token, wrap.mech_oid);
+}
+
+void authd_count(struct authd *a, const struct job *j)
+{
+	if (j->msg.type == AUTHD_REQUEST)
+		a->outcomes[j->reply.reason]++;
+	else
+		a->asked++;
+}
+
+void authd_answer(struct authd *a, struct job *j)
+{
+	if (j->msg.type == AUTHD_ASK)
+		ask_answer(a, j);
+	else if (j->late_at && clock_now() > j->late_at)
+		job_refuse(j, AUTHD_LATE, NULL);
+	else
+		take_token(a, j);
+	authd_count(a, j);
+}
+
+void authd_thread_end(void)
+{
+	gss_thread_end();
+}

@@ -1,0 +1,148 @@
+#include "core/authd/identity.h"
+
+#include <stdio.h>
+
+/* Behind the last '@' that is not escaped; the whole is not changed. */
+static struct slice realm_of(struct slice principal)
+{
+	for (size_t i = principal.len; i-- > 0;)
+		if (principal.at[i] == '@' && (i == 0 || principal.at[i - 1] != '\\'))
+			return slice_from(principal, i + 1);
+	return slice_of("", 0);
+}
+
+static const struct realm_settings *find_realm(const struct settings *s, struct slice realm)
+{
+	for (size_t i = 0; i < s->realm_count; i++)
+		if (slice_equal(slice_str(s->realms[i].name), realm))
+			return &s->realms[i];
+	return NULL;
+}
+
+static bool is_own(const struct keytab_view *keys, struct slice realm)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		if (slice_equal(slice_str(keys->keys[i].realm), realm))
+			return true;
+	return false;
+}
+
+static bool refuse(struct job *j, enum authd_reason reason, struct slice principal, const char *more)
+{
+	char text[AUTHD_DETAIL_BYTES];
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(principal.len < 300 ? principal.len : 300), principal.at,
+	         *more ? ": " : "", more);
+	job_refuse(j, reason, text);
+	return false;
+}
+
+/* A foreign realm's KDC can write any SID into a ticket; only those of its own domains are taken from it. */
+static bool keep_own_domains(const struct realm_settings *realm, struct pac_account *who)
+{
+	struct sid_set kept = {0};
+	bool fine = true;
+	for (uint32_t i = 0; fine && i < who->groups.count; i++)
+		for (size_t d = 0; d < realm->domain_count; d++)
+			if (sid_is_of_domain(&who->groups.at[i], &realm->domains[d])) {
+				fine = sid_set_add(&kept, &who->groups.at[i]);
+				break;
+			}
+	sid_set_seal(&kept);
+	sid_set_done(&who->groups);
+	who->groups = kept;
+	return fine;
+}
+
+static bool is_of_realm(const struct realm_settings *realm, const struct sid *sid)
+{
+	for (size_t d = 0; d < realm->domain_count; d++)
+		if (sid_is_of_domain(sid, &realm->domains[d]))
+			return true;
+	return false;
+}
+
+static bool is_anonymous(const struct sid *sid)
+{
+	struct sid anonymous;
+	return sid_parse(SLICE("S-1-5-7"), &anonymous) && sid_compare(sid, &anonymous) == 0;
+}
+
+/* false: no memory, or names that no message may hold. */
+static bool put(struct job *j, const struct pac_account *who, struct slice principal)
+{
+	char account[2 * PAC_NAME_BYTES + 2];
+	int n = snprintf(account, sizeof(account), "%s\\%s", who->domain, who->name);
+	size_t bytes = sid_set_bytes(&who->groups);
+	char *sids = arena_take(&j->arena, bytes);
+	j->reply = (struct authd_reply){.id = j->msg.request.id,
+	                                .outcome = AUTHD_DONE,
+	                                .mechanism = AUTHD_KERBEROS,
+	                                .account = arena_copy(&j->arena, slice_of(account, (size_t)n)),
+	                                .principal = arena_copy(&j->arena, principal),
+	                                .sid = who->sid,
+	                                .sid_count = who->groups.count};
+	if (!sids || !j->reply.account.at || !j->reply.principal.at || n > AUTHD_NAME_BYTES)
+		return false;
+	sid_set_write(&who->groups, sids);
+	j->reply.sids = slice_of(sids, bytes);
+	return true;
+}
+
+static bool take_pac(const struct realm_settings *realm, bool own, const struct identity_facts *f, struct job *j)
+{
+	static const struct realm_settings any = {.directory = true};
+	struct pac_account who;
+	const char *why = "";
+	bool done = false;
+	enum pac_wrong wrong = pac_read(&f->pac, &who, &why);
+	if (!realm)
+		realm = &any;
+	bool all = own && realm->domain_count == 0;
+	if (wrong == PAC_TOO_MANY)
+		refuse(j, AUTHD_TOO_MANY_GROUPS, f->principal, "");
+	else if (wrong == PAC_NO_MEMORY)
+		refuse(j, AUTHD_INTERNAL, f->principal, "no memory");
+	else if (wrong)
+		refuse(j, AUTHD_PAC_BAD, f->principal, why);
+	else if (is_anonymous(&who.sid))
+		refuse(j, AUTHD_ANONYMOUS, f->principal, "");
+	else if (who.requestor_differs)
+		refuse(j, AUTHD_PAC_MISMATCH, f->principal, "");
+	else if (!all && !is_of_realm(realm, &who.sid))
+		refuse(j, AUTHD_PAC_FOREIGN, f->principal,
+		       realm->domain_count ? "" : "no domain is named for this realm in realms:");
+	else if ((!all && !keep_own_domains(realm, &who)) || !put(j, &who, f->principal))
+		refuse(j, AUTHD_INTERNAL, f->principal, "no memory, or a name is too long");
+	else
+		done = true;
+	pac_account_done(&who);
+	return done;
+}
+
+bool identity_make(const struct settings *s, const struct identity_facts *f, struct job *j)
+{
+	struct slice name = realm_of(f->principal);
+	const struct realm_settings *realm = find_realm(s, name);
+	bool own = is_own(f->keys, name);
+	if (f->anonymous || slice_equal(name, SLICE("WELLKNOWN:ANONYMOUS")) ||
+	    slice_starts_with(f->principal, SLICE("WELLKNOWN/ANONYMOUS@")))
+		return refuse(j, AUTHD_ANONYMOUS, f->principal, "");
+	if (!realm && !(s->realm_count == 0 && own))
+		return refuse(j, AUTHD_UNTRUSTED_REALM, f->principal, "");
+	if (realm && !realm->directory) {
+		struct slice account = arena_copy(&j->arena, f->principal);
+		if (!account.at || account.len == 0 || account.len > AUTHD_NAME_BYTES)
+			return refuse(j, AUTHD_INTERNAL, f->principal, "the name is too long");
+		j->reply = (struct authd_reply){.id = j->msg.request.id,
+		                                .outcome = AUTHD_DONE,
+		                                .mechanism = AUTHD_KERBEROS,
+		                                .account = account,
+		                                .principal = account};
+		return true;
+	}
+	if (!f->has_pac)
+		return refuse(j, AUTHD_NO_PAC, f->principal, "");
+	if (!f->verified)
+		return refuse(j, AUTHD_PAC_BAD, f->principal, "it is not signed with our key");
+	return take_pac(realm, own, f, j);
+}

@@ -1,0 +1,5 @@
+/* The list realms: of the configuration. For config_load.c. */
+#pragma once
+#include "core/ops/config_load_value.h"
+
+void reader_realms(struct reader *r, const struct key *key);
