@@ -17,6 +17,31 @@ enum { DESCRIPTOR_RESERVE = 128, AUTHORIZATION_BYTES = 16384, RESOLVE_AT_START_M
 
 /* ---- what is made from settings ---- */
 
+static const char *lower_case(const char *name, char *out, size_t cap)
+{
+	size_t at = 0;
+	for (; at < cap - 1 && name[at]; at++)
+		out[at] = (char)tolower((unsigned char)name[at]);
+	out[at] = 0;
+	return out;
+}
+
+static void name_authentication_metrics(void)
+{
+	static char text[AUTHD_REASON_COUNT + DECISION_REASON_COUNT][32];
+	static const char *results[AUTHD_REASON_COUNT + 1], *decisions[DECISION_REASON_COUNT];
+	static const char *const mechanisms[] = {"kerberos", "ntlm"};
+	results[AUTHD_NONE] = "accepted";
+	results[AUTHD_REASON_COUNT] = "continues";
+	for (unsigned i = AUTHD_NONE + 1; i < AUTHD_REASON_COUNT; i++)
+		results[i] = lower_case(authd_reason_row(i)->name, text[i], sizeof(text[i]));
+	for (unsigned i = 0; i < DECISION_REASON_COUNT; i++)
+		decisions[i] = lower_case(decision_row(i)->name, text[AUTHD_REASON_COUNT + i], sizeof(text[0]));
+	metric_labels(METRIC_LABEL_AUTH_RESULT, results, AUTHD_REASON_COUNT + 1);
+	metric_labels(METRIC_LABEL_MECHANISM, mechanisms, ARRAY_COUNT(mechanisms));
+	metric_labels(METRIC_LABEL_DECISION, decisions, DECISION_REASON_COUNT);
+}
+
 static void name_metrics(void)
 {
 	static const char *ops[OP_COUNT], *reasons[GUARD_COUNT];
@@ -37,6 +62,7 @@ static void name_metrics(void)
 			lower[i][at] = (char)tolower((unsigned char)closes[i][at]);
 		close_names[i] = lower[i];
 	}
+	name_authentication_metrics();
 	metric_labels(METRIC_LABEL_OP, ops, OP_COUNT);
 	metric_labels(METRIC_LABEL_GUARD_REASON, reasons, GUARD_COUNT);
 	metric_labels(METRIC_LABEL_CLOSE_REASON, close_names, CLOSE_COUNT);
@@ -354,6 +380,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	                           .clients_max = clients_max(settings, s->worker_count)};
 	for (uint32_t i = 0; i < s->worker_count; i++) {
 		struct worker *w = &s->workers[i];
+		o.first = i == 0;
 		TRY(worker_init(w, &o, where));
 		w->on_ended = on_worker_ended;
 		w->owner = s;
@@ -403,7 +430,10 @@ void server_done(struct server *s)
 
 const char *server_not_ready(const struct server *s)
 {
-	if (s->state == SERVER_STARTING)
-		return "starting";
-	return s->state == SERVER_READY ? authlist_sync_not_ready(s->list) : "draining";
+	if (s->state != SERVER_READY)
+		return s->state == SERVER_STARTING ? "starting" : "draining";
+	int64_t up = metric_sum(s->blocks, s->worker_count, METRIC_authd_up, 0, 0);
+	if (!s->settings->loopback_caller.account && up < s->worker_count)
+		return "rms-connector-authd is away, so nobody can be authenticated";
+	return authlist_sync_not_ready(s->list);
 }

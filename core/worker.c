@@ -81,7 +81,7 @@ struct err worker_init(struct worker *w, const struct worker_options *o, const c
 	w->relay.node_clients = o->node_clients;
 	w->relay.clients_max = o->clients_max;
 	*where = "upstream";
-	TRY(relay_open(&w->relay, &w->loop, o->settings, w->metrics, w->log, o->endpoint));
+	TRY(relay_open(&w->relay, &w->loop, o->settings, w->metrics, w->log, o->endpoint, o->first));
 	for (size_t i = 0; i < o->settings->listener_count; i++) {
 		*where = o->settings->listeners[i].address;
 		TRY(open_listener(w, i, o));
@@ -157,8 +157,7 @@ void worker_stop_at_once(void *worker)
 void worker_take_list(void *worker_list)
 {
 	struct worker_list *next = worker_list;
-	struct relay *r = &next->worker->relay;
-	authlist_unref(r->list);
-	r->list = next->list;
+	relay_take_list(&next->worker->relay, next->list);
+	authlist_unref(next->list);
 	free(next);
 }

@@ -38,6 +38,7 @@ struct worker_options {
 	struct request_log *request_log;
 	uint32_t *node_clients;
 	uint32_t clients_max;
+	bool first; /* of the process */
 };
 
 /* Main thread: makes everything and binds its sockets, so that errors show before any thread runs. On failure *where says which

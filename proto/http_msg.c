@@ -44,7 +44,8 @@ static bool is_row(const char *name, const char *row, size_t len)
 	if (len >= 4)
 		return (load4(name) | (uint32_t)low) == load4(row) &&
 		       (load4(name + len - 4) | (uint32_t)low) == load4(row + len - 4);
-	return len == 2 && (name[0] | 0x20) == row[0] && (name[1] | 0x20) == row[1];
+	/* 2 or 3 */
+	return (name[0] | 0x20) == row[0] && (name[1] | 0x20) == row[1] && (name[len - 1] | 0x20) == row[len - 1];
 }
 
 /* A unit test proves that this switch knows every row. */
@@ -56,6 +57,9 @@ enum http_header_id http_header_id(struct slice name)
 	switch (name.len) {
 	case 2:
 		TRY_ROW(TE);
+		break;
+	case 3:
+		TRY_ROW(VIA);
 		break;
 	case 4:
 		TRY_ROW(HOST);
@@ -73,6 +77,9 @@ enum http_header_id http_header_id(struct slice name)
 		break;
 	case 8:
 		TRY_ROW(LOCATION);
+		break;
+	case 9:
+		TRY_ROW(FORWARDED);
 		break;
 	case 10:
 		TRY_ROW(SOAPACTION);
@@ -99,14 +106,17 @@ enum http_header_id http_header_id(struct slice name)
 	case 15:
 		TRY_ROW(ACCEPT_ENCODING);
 		TRY_ROW(ACCEPT_LANGUAGE);
+		TRY_ROW(X_FORWARDED_FOR);
 		break;
 	case 16:
 		TRY_ROW(CONTENT_ENCODING);
 		TRY_ROW(PROXY_CONNECTION);
 		TRY_ROW(WWW_AUTHENTICATE);
+		TRY_ROW(X_FORWARDED_HOST);
 		break;
 	case 17:
 		TRY_ROW(TRANSFER_ENCODING);
+		TRY_ROW(X_FORWARDED_PROTO);
 		break;
 	case 18:
 		TRY_ROW(PROXY_AUTHENTICATE);

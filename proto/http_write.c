@@ -126,7 +126,7 @@ size_t http_write_request(char *out, size_t cap, struct slice path, struct slice
 }
 
 size_t http_write_answer(char *out, size_t cap, const struct http_head *upstream, enum http_framing framing,
-                         uint64_t content_length, bool close)
+                         uint64_t content_length, struct slice extra, bool close)
 {
 	struct writer w = {out, out + cap, false};
 	put(&w, SLICE("HTTP/1.1 "));
@@ -136,6 +136,7 @@ size_t http_write_answer(char *out, size_t cap, const struct http_head *upstream
 	put(&w, SLICE("\r\n"));
 	put_headers(&w, upstream, false);
 	put_framing(&w, framing, content_length);
+	put(&w, extra);
 	if (close)
 		put(&w, SLICE("Connection: close\r\n"));
 	return finish(&w, out);

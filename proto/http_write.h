@@ -6,9 +6,9 @@
 /* POST path HTTP/1.1, then `fixed` (Host, Authorization: whole lines, made once), then the caller's headers that may travel, then framing. */
 size_t http_write_request(char *out, size_t cap, struct slice path, struct slice fixed, const struct http_head *caller,
                           enum http_framing framing, uint64_t content_length);
-/* HTTP/1.1 status reason, the upstream's headers that may travel, framing, `Connection: close` if close. */
+/* HTTP/1.1 status reason, the upstream's headers that may travel, framing, `extra` (whole lines, may be empty), `Connection: close` if close. */
 size_t http_write_answer(char *out, size_t cap, const struct http_head *upstream, enum http_framing framing,
-                         uint64_t content_length, bool close);
+                         uint64_t content_length, struct slice extra, bool close);
 /* "1a2b\r\n"; at most 18 bytes. */
 size_t http_write_chunk_start(char out[static 18], uint64_t n);
 const char *http_status_reason(unsigned status);

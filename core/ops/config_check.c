@@ -220,6 +220,12 @@ static void check_upstream(struct settings *s, const struct config_places *at, s
 		        "upstream.total_timeout_ms is shorter than upstream.first_byte_ms, which then never counts");
 }
 
+static void check_auth(struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	if (strcmp(s->auth_ntlm, "off") && strcmp(s->auth_ntlm, "winbind"))
+		config_problem(p, row_place(at, SETTING_auth_ntlm), "auth.ntlm must be off or winbind");
+}
+
 static void check_log(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	if (*s->log_events_file && strcmp(s->log_events_file, s->log_requests_file) == 0)
@@ -241,6 +247,7 @@ void config_check(struct settings *s, const struct config_places *at, struct con
 	check_stats(s, at, p);
 	check_upstream(s, at, p);
 	check_limits(s, at, p);
+	check_auth(s, at, p);
 	check_log(s, at, p);
 }
 

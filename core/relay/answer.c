@@ -1,5 +1,6 @@
 #include "core/relay/answer.h"
 
+#include "core/relay/authn.h"
 #include "proto/http_write.h"
 
 #include <stdarg.h>
@@ -37,15 +38,18 @@ static void send_page(struct exchange *x, const struct page *p, bool close)
 	int n = snprintf(head, sizeof(head),
 	                 "HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: "
 	                 "%zu\r\nX-Content-Type-Options: nosniff\r\n"
-	                 "Cache-Control: no-store\r\n%s%s\r\n",
+	                 "Cache-Control: no-store\r\n%s%s",
 	                 p->status, http_status_reason(p->status), date, p->type, p->body_len, p->extra,
 	                 close ? "Connection: close\r\n" : "");
 	x->status = (uint16_t)p->status;
 	x->answered = true;
+	struct slice line = authn_line(x);
 	stream_write(&x->client->io, head, (size_t)n);
+	stream_write(&x->client->io, line.at, line.len);
+	stream_write(&x->client->io, "\r\n", 2);
 	if (!x->head_only)
 		stream_write(&x->client->io, p->body, p->body_len);
-	x->client_sent += (size_t)n + p->body_len;
+	x->client_sent += (size_t)n + line.len + 2 + p->body_len;
 }
 
 static void fault_body(struct exchange *x, struct page *p, const char *id)
@@ -78,8 +82,8 @@ void answer_failure(struct exchange *x, bool close)
 		extra_line(&p, "Retry-After: %u\r\n", x->retry_after_s ? x->retry_after_s : RETRY_AFTER_S);
 	if (x->failure.code == ERR_METHOD_WRONG)
 		extra_line(&p, "Allow: %s\r\n", x->service ? "GET, HEAD, POST" : "GET, HEAD");
-	if (x->failure.code == ERR_LOGON_REQUIRED)
-		extra_line(&p, "WWW-Authenticate: Negotiate\r\n");
+	if (p.status == 401 && authn_line(x).len == 0)
+		extra_line(&p, "%s", authn_challenge(x->relay, x->client));
 	if (row->flags & ERR_FLAG_FAULT)
 		fault_body(x, &p, id);
 	else
@@ -111,7 +115,7 @@ void answer_help(struct exchange *x, bool close)
 
 void answer_health(struct exchange *x, bool readiness, bool close)
 {
-	bool well = !readiness || !x->relay->draining;
+	bool well = !readiness || (!x->relay->draining && relay_knows_callers(x->relay));
 	struct page p = {.status = well ? 200 : 503, .type = "text/plain; charset=utf-8"};
 	p.body_len = (size_t)snprintf(p.body, sizeof(p.body), well ? "ok\n" : "not ready\n");
 	send_page(x, &p, close);

@@ -1,6 +1,7 @@
 #include "core/relay/client_conn.h"
 
 #include "core/base/log.h"
+#include "core/relay/authn.h"
 #include "core/relay/exchange.h"
 
 #include <stdlib.h>
@@ -252,6 +253,7 @@ static void on_closed(struct stream *s)
 	struct client_conn *c = conn_of(s);
 	struct relay *r = c->relay;
 	held_drop(c);
+	authn_forget(c);
 	r->clients--;
 	if (c->refused)
 		r->refused--;

@@ -5,6 +5,9 @@
 #include "core/net/stream.h"
 #include "core/relay/relay.h"
 
+struct logon;
+struct principal;
+
 struct held { /* raw bytes not yet consumed: the beginning of a head, or a next request that came early */
 	size_t n, cap;
 	char bytes[];
@@ -16,10 +19,18 @@ struct client_conn {
 	struct deadline deadline; /* in relay->waits[wait] */
 	struct exchange *exchange;
 	struct held *held;
+	union {                        /* authn.h; one at a time */
+		struct principal *who; /* if proven; a reference */
+		struct logon *logon;   /* if mid_logon; owned */
+	};
 	uint32_t requests;
+	uint32_t spoke_as; /* principal_account_hash() of who was proven last; 0: nobody yet */
 	uint8_t wait, close_reason;
 	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1, refused : 1;
-	uint8_t address[16]; /* IPv6 or mapped IPv4; asked for at the first log line */
+	bool proven : 1, mid_logon : 1;
+	bool per_request : 1; /* something that mixes callers may stand between: no identity is kept */
+	uint8_t failures : 2; /* of logons, in a row */
+	uint8_t address[16];  /* IPv6 or mapped IPv4; asked for at the first log line */
 };
 
 enum client_after { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_RESET };

@@ -2,6 +2,8 @@
 
 #include "core/base/log.h"
 #include "core/relay/answer.h"
+#include "core/relay/authn.h"
+#include "core/relay/authz.h"
 #include "core/relay/pump.h"
 #include "core/relay/request_line.h"
 #include "core/relay/route.h"
@@ -78,8 +80,7 @@ static void take_lease(struct exchange *x, struct upstream_conn *c)
 	c->user_context = x;
 }
 
-/* Never from inside a step: the relay runs us before the loop sleeps. */
-static void run_later(struct exchange *x, enum event ev)
+void exchange_run_later(struct exchange *x, enum event ev)
 {
 	x->ready_event = (uint8_t)ev;
 	list_remove(&x->link);
@@ -90,14 +91,14 @@ static void on_granted(struct lease_request *q, struct upstream_conn *c)
 {
 	struct exchange *x = container_of(q, struct exchange, lease);
 	take_lease(x, c);
-	run_later(x, EV_LEASED);
+	exchange_run_later(x, EV_LEASED);
 }
 
 static void on_refused(struct lease_request *q, struct err why)
 {
 	struct exchange *x = container_of(q, struct exchange, lease);
 	x->upstream_end = why;
-	run_later(x, EV_LEASE_REFUSED);
+	exchange_run_later(x, EV_LEASE_REFUSED);
 }
 
 /* ---- the steps ---- */
@@ -133,6 +134,8 @@ static enum step receive(struct exchange *x, enum event ev)
 static enum step route(struct exchange *x, enum event ev)
 {
 	struct err refused = route_request(x, &x->relay->head);
+	if (x->client->proven && http_head_has(&x->relay->head, HDR_AUTHORIZATION))
+		authn_forget(x->client); /* also where it is not looked at */
 	if (refused.code)
 		return answer_with(x, refused);
 	/* Our own pages need nobody's identity and no cloud: a balancer, and an administrator's browser, ask for them. */
@@ -141,9 +144,39 @@ static enum step route(struct exchange *x, enum event ev)
 
 static enum step authenticate(struct exchange *x, enum event ev)
 {
-	/* Windows authentication is not built yet: nobody is let in, but by the switch of test builds that works on loopback only. */
-	if (!x->relay->settings->loopback_caller.account)
-		return answer_with(x, ERR_OF(LOGON_REQUIRED));
+	struct err failed = OK;
+	switch (ev) {
+	case EV_ENTER:
+		if (x->relay->settings->loopback_caller
+		            .account) /* the switch of test builds, which works on loopback only */
+			return STEP_INSPECT;
+		authn_look_for_proxy(x);
+		if (authn_is_known(x))
+			return STEP_AUTHORIZE;
+		failed = authn_begin(x);
+		break;
+	case EV_AUTH_DONE:
+		failed = authn_end(x);
+		if (!failed.code)
+			return STEP_AUTHORIZE;
+		break;
+	case EV_BYTES: /* of a body that did not wait for an answer */
+	case EV_CLIENT_DRAINED:
+		break;
+	default:
+		return unexpected(x, ev);
+	}
+	if (!failed.code)
+		failed = pump_take(x);
+	return failed.code ? answer_with(x, failed) : STEP_AUTHENTICATE;
+}
+
+static enum step authorize(struct exchange *x, enum event ev)
+{
+	struct err refused = authz_is_fresh(x) ? OK : authz_decide(x);
+	if (refused.code)
+		return answer_with(x, refused);
+	x->authorized = true;
 	return STEP_INSPECT;
 }
 
@@ -156,7 +189,7 @@ static enum step inspect(struct exchange *x, enum event ev)
 		return unexpected(x, ev);
 	if (x->action_unknown)
 		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
-	if (ev == EV_ENTER && x->wants_100 && r->in.n == 0 && !x->body.complete) {
+	if (ev == EV_ENTER && x->wants_100 && r->in.n == 0 && x->body.seen == 0 && !x->body.complete) {
 		stream_write(&x->client->io, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 		x->wants_100 = false;
 	}
@@ -358,9 +391,11 @@ static enum step answer(struct exchange *x, enum event ev)
 	if (ev != EV_ENTER)
 		return ev == EV_CLIENT_DRAINED ? STEP_ANSWER : unexpected(x, ev);
 	upstream_pool_cancel(&x->relay->pool, &x->lease);
-	list_remove(&x->link);       /* a lease may have been granted in the turn in which the wait for it ended */
+	list_remove(&x->link); /* a lease may have been granted in the turn in which the wait for it ended */
+	authn_cancel(x);
 	give_back(x, !x->head_sent); /* then it is as good as it was */
-	bool spoiled = err_row(x->failure.code)->flags & ERR_FLAG_CLOSE || !rest_can_be_skipped(x);
+	bool logon_over = x->authn && x->authn->ends_connection;
+	bool spoiled = err_row(x->failure.code)->flags & ERR_FLAG_CLOSE || logon_over || !rest_can_be_skipped(x);
 	bool close = spoiled || !x->keep_alive || x->relay->draining;
 	if (x->failure.code)
 		answer_failure(x, close);
@@ -370,7 +405,10 @@ static enum step answer(struct exchange *x, enum event ev)
 		answer_health(x, slice_equal(x->relay->head.path, SLICE("/readyz")), close);
 	if (close) {
 		x->after = CLIENT_CLOSE;
-		x->close_reason = spoiled ? CLOSE_REFUSED : x->relay->draining ? CLOSE_DRAIN : CLOSE_ASKED;
+		x->close_reason = logon_over           ? CLOSE_LOGON
+		                  : spoiled            ? CLOSE_REFUSED
+		                  : x->relay->draining ? CLOSE_DRAIN
+		                                       : CLOSE_ASKED;
 		return STEP_FINISH;
 	}
 	return skip_rest(x);
@@ -403,6 +441,7 @@ static void recycle(struct exchange *x)
 {
 	struct relay *r = x->relay;
 	upstream_pool_cancel(&r->pool, &x->lease);
+	authn_free(x);
 	list_remove(&x->link);
 	give_back(x, !x->head_sent);
 	pump_free(x);
@@ -434,6 +473,8 @@ static enum step finish(struct exchange *x, enum event ev)
 	if (was_a_request(x))
 		count(x);
 	recycle(x);
+	if (c->per_request && c->proven)
+		authn_forget(c);
 	client_conn_after(c, after, why);
 	return STEP_FINISH;
 }
@@ -465,6 +506,8 @@ static enum wait wait_of(const struct exchange *x)
 	switch (x->step) {
 	case STEP_RECEIVE:
 		return WAIT_HEAD;
+	case STEP_AUTHENTICATE:
+		return WAIT_AUTH;
 	case STEP_CONNECT:
 		return WAIT_LEASE;
 	case STEP_RELAY:
@@ -489,7 +532,11 @@ static void park(struct exchange *x)
 		client_conn_reset(c, CLOSE_FULL);
 		return;
 	}
-	if (x->step < STEP_CONNECT || x->step == STEP_ANSWER)
+	bool enough =
+	        x->step == STEP_AUTHENTICATE && x->held_len > COLLECT_BYTES; /* of somebody who is not known yet */
+	if (enough)
+		stream_pause(&c->io);
+	else if (x->step < STEP_CONNECT || x->step == STEP_ANSWER)
 		stream_resume(&c->io); /* it may have been paused while the request before this one ran */
 	enum wait w = wait_of(x);
 	/* Activity starts these anew; the others count from the beginning of the wait. */
@@ -538,6 +585,9 @@ static enum step cut_short(struct exchange *x, enum event ev)
 			return STEP_FINISH;
 		}
 		return answer_with(x, ERR_OF(BODY_SLOW));
+	case WAIT_AUTH:
+		metric_add(x->relay->metrics, METRIC_authd_late, 0, 0, 1);
+		return answer_with(x, ERR_OF(AUTH_UNAVAILABLE, .what = "rms-connector-authd did not answer in time"));
 	case WAIT_LEASE:
 		return answer_with(x, upstream_pool_too_long(&x->relay->pool));
 	case WAIT_CLIENT:

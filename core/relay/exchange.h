@@ -9,7 +9,8 @@
 #define STEPS(STEP)                                                                                        \
 	STEP(RECEIVE, receive)           /* a whole, sane request head                                  */ \
 	STEP(ROUTE, route)               /* path, method, type, SOAPAction; unknown paths end here      */ \
-	STEP(AUTHENTICATE, authenticate) /* who speaks; nobody is trusted yet but by the test switch    */ \
+	STEP(AUTHENTICATE, authenticate) /* who speaks: once a connection; authd does what blocks       */ \
+	STEP(AUTHORIZE, authorize)       /* principal and list make a decision; memory only             */ \
 	STEP(INSPECT, inspect)           /* the first child of Body, before a byte of the body goes on  */ \
 	STEP(COLLECT, collect)           /* small bodies whole, of longer ones the beginning            */ \
 	STEP(CONNECT, connect_upstream)  /* lease an upstream connection, or wait in turn               */ \
@@ -29,6 +30,7 @@ enum event {
 	EV_BYTES,          /* from the caller, in relay->in */
 	EV_CLIENT_DRAINED, /* the kernel has all of the answer so far */
 	EV_CLIENT_GONE,
+	EV_AUTH_DONE,
 	EV_LEASED,
 	EV_LEASE_REFUSED,
 	EV_UP_BYTES, /* from the cloud, in relay->answer_in */
@@ -39,12 +41,15 @@ enum event {
 
 enum { CORRELATION_BYTES = 32 };
 
+struct authn;
+
 struct exchange {
 	struct list link; /* in relay->ready or relay->spare */
 	struct relay *relay;
 	struct client_conn *client; /* borrowed: it outlives us */
 	struct upstream_conn *leased;
 	struct lease_request lease;
+	struct authn *authn; /* owned; NULL: it brought no Authorization */
 	uint8_t step, ready_event;
 	/* The request */
 	const struct rms_service *service;
@@ -59,7 +64,7 @@ struct exchange {
 	size_t sent_len, sent_cap;
 	enum soap_version soap;
 	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
-	        retried : 1, uninspected : 1, early : 1, streams : 1;
+	        retried : 1, uninspected : 1, early : 1, streams : 1, authorized : 1;
 	/* The answer */
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */
@@ -85,6 +90,8 @@ void exchange_run(struct exchange *x, enum event ev);
 void exchange_refuse(struct exchange *x, struct err why, enum close_reason reason);
 /* Its connection is being reset from outside a step: everything is given back, nothing is answered. */
 void exchange_abandon(struct exchange *x);
+/* It waits for something that came: the event is given to it before the loop sleeps, never from inside a step. */
+void exchange_run_later(struct exchange *x, enum event ev);
 bool exchange_awaits_head(const struct exchange *x);
 /* The caller does not read: pauses the cloud. */
 void exchange_client_blocked(struct exchange *x);

@@ -1,6 +1,7 @@
 #include "core/relay/pump.h"
 
 #include "core/base/log.h"
+#include "core/relay/authn.h"
 #include "proto/http_write.h"
 
 #include <stdlib.h>
@@ -382,7 +383,7 @@ enum pump_reply pump_reply(struct exchange *x)
 		bool close = !reply_framing(x) || !x->keep_alive || r->draining || x->early;
 		x->close_after = close;
 		head = slice_of(r->scratch, http_write_answer(r->scratch, sizeof(r->scratch), h, x->reply_framing,
-		                                              h->content_length, close));
+		                                              h->content_length, authn_line(x), close));
 		if (head.len == 0)
 			return bad(x, GUARD_FINE);
 		x->status = h->status;

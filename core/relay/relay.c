@@ -20,7 +20,7 @@ static void on_expired(struct deadline *d, struct deadline_queue *q)
 		client_conn_close(c, CLOSE_IDLE);
 }
 
-/* Exchanges that were granted or refused a connection in this turn. */
+/* Exchanges for which something came in this turn: a connection or its refusal, an identity. */
 static void run_ready(struct relay *r)
 {
 	for (struct list *link; (link = list_first(&r->ready));) {
@@ -36,7 +36,7 @@ static void on_before_poll(uv_prepare_t *handle)
 }
 
 struct err relay_open(struct relay *r, struct loop *loop, const struct settings *s, struct metric_block *metrics,
-                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint)
+                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint, bool first)
 {
 	r->loop = loop;
 	r->settings = s;
@@ -55,6 +55,7 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	        [WAIT_HEAD] = s->limits_head_timeout_ms,
 	        [WAIT_BODY] = s->limits_body_grace_ms < s->limits_body_timeout_ms ? s->limits_body_grace_ms
 	                                                                          : s->limits_body_timeout_ms,
+	        [WAIT_AUTH] = s->auth_timeout_ms,
 	        [WAIT_LEASE] = s->upstream_queue_ms,
 	        [WAIT_FIRST_BYTE] = s->upstream_first_byte_ms,
 	        [WAIT_FIRST_BYTE_LONG] = s->upstream_first_byte_ms / 10 * 25,
@@ -68,7 +69,24 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	uv_prepare_init(&loop->uv, &r->before_poll);
 	r->before_poll.data = r;
 	uv_prepare_start(&r->before_poll, on_before_poll);
+	r->ntlm = strcmp(s->auth_ntlm, "off") != 0;
+	r->list_serial++;
+	principals_open(&r->principals, metrics);
+	if (!s->loopback_caller.account && s->auth_socket[0])
+		TRY(authd_client_open(&r->authd, loop, s->auth_socket, metrics, first));
 	return upstream_pool_open(&r->pool, loop, s, metrics, endpoint);
+}
+
+void relay_take_list(struct relay *r, struct authlist *list)
+{
+	authlist_unref(r->list);
+	r->list = list ? authlist_ref(list) : NULL;
+	r->list_serial++;
+}
+
+bool relay_knows_callers(const struct relay *r)
+{
+	return r->authd.up || r->settings->loopback_caller.account;
 }
 
 void relay_drain(struct relay *r)
@@ -108,13 +126,12 @@ bool relay_shed_bodies(struct relay *r, const struct client_conn *except)
 void relay_close(struct relay *r)
 {
 	upstream_pool_close(&r->pool);
+	authd_client_close(&r->authd);
 	uv_close((uv_handle_t *)&r->before_poll, NULL);
 }
 
 void relay_done(struct relay *r)
 {
-	authlist_unref(r->list);
-	r->list = NULL;
 	while (!list_empty(&r->spare)) {
 		struct list *link = list_first(&r->spare);
 		list_remove(link);
@@ -123,4 +140,6 @@ void relay_done(struct relay *r)
 	free(r->spare_conn);
 	r->spare_conn = NULL;
 	upstream_pool_done(&r->pool);
+	principals_close(&r->principals);
+	authlist_unref(r->list);
 }

@@ -4,6 +4,8 @@
 #include "core/base/request_log.h"
 #include "core/base/settings.h"
 #include "core/net/timers.h"
+#include "core/relay/authd_client.h"
+#include "core/relay/principal.h"
 #include "core/relay/upstream_pool.h"
 #include "store/authlist.h"
 #include "proto/http_guard.h"
@@ -26,6 +28,7 @@ enum wait {
 	WAIT_IDLE,            /* for the next request */
 	WAIT_HEAD,            /* for the rest of a head, or of the TLS handshake */
 	WAIT_BODY,            /* for the request's body; looked at each body_grace_ms */
+	WAIT_AUTH,            /* for authd to say who the caller is */
 	WAIT_LEASE,           /* for a connection to the cloud */
 	WAIT_FIRST_BYTE,      /* for the answer to begin */
 	WAIT_FIRST_BYTE_LONG, /* the same for operations that take 2.5 times as long */
@@ -49,10 +52,14 @@ struct relay {
 	const struct settings *settings; /* borrowed; lives as long as the process */
 	struct metric_block *metrics;    /* owned by the worker */
 	struct request_log_buffer *log;  /* may be NULL */
-	struct authlist *list;           /* a reference; NULL: never loaded */
 	struct upstream_pool pool;
+	struct authd_client authd;
+	struct principals principals;
+	bool ntlm;             /* auth.ntlm is not off */
+	struct authlist *list; /* a reference; NULL: never loaded. Set by relay_take_list() only */
+	uint32_t list_serial;  /* counts lists, from 1: what was decided by an earlier one is decided anew */
 	struct deadline_queue waits[WAIT_COUNT];
-	struct list ready; /* exchanges that were granted or refused a connection; run before the loop sleeps */
+	struct list ready; /* exchanges for which something came that they waited for; run before the loop sleeps */
 	uv_prepare_t before_poll;
 	struct list spare; /* exchanges to use again */
 	uint32_t spare_count;
@@ -75,11 +82,15 @@ struct relay {
 	void *owner;
 };
 
-/* The loop must run already or soon; pool settings come from r->settings. */
+/* The loop must run already or soon; pool settings come from r->settings. first: of the process, whose events speak for all. */
 struct err relay_open(struct relay *r, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
-                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint);
+                      struct request_log_buffer *log, const struct upstream_endpoint *endpoint, bool first);
 /* From now on each answer says Connection: close. */
 void relay_drain(struct relay *r);
+/* Another list of authorized servers; takes a reference of its own. */
+void relay_take_list(struct relay *r, struct authlist *list);
+/* Callers can be authenticated, or need not be. */
+bool relay_knows_callers(const struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
 void relay_stop(struct relay *r, bool at_once);
 /* Makes room below limits.held_bytes: who has sent half a body longest ago goes, but for `except`, whose exchange runs now (may be NULL). False:

@@ -1,8 +1,37 @@
 #include "core/relay/request_line.h"
 
 #include "core/base/json_line.h"
+#include "core/relay/authn.h"
 
-enum { LINE_BYTES = 1024 };
+enum { LINE_BYTES = 2048 };
+
+static void put_caller(struct json_line *j, const struct exchange *x)
+{
+	static const char *const mechanisms[] = {[AUTHD_KERBEROS] = "kerberos", [AUTHD_NTLM] = "ntlm"};
+	const struct loopback_caller *caller = &x->relay->settings->loopback_caller;
+	if (caller->account) {
+		json_line_text(j, "account", slice_str(caller->account));
+		json_line_text(j, "role", slice_str(caller->role));
+		return;
+	}
+	if (x->client->proven && x->step > STEP_AUTHENTICATE) {
+		const struct principal *who = x->client->who;
+		json_line_text(j, "account", slice_str(who->account));
+		if (who->sid_text[0])
+			json_line_text(j, "sid", slice_str(who->sid_text));
+		json_line_text(j, "mechanism", slice_str(mechanisms[who->how]));
+		if (x->authorized) {
+			char entry[2 * AUTHLIST_ENTRY_ID_BYTES];
+			for (size_t i = 0; i < sizeof(entry); i++)
+				entry[i] =
+				        "0123456789abcdef"[who->decision.entry_id.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
+			json_line_text(j, "role", slice_str(authlist_role_word(who->decision.role)));
+			json_line_text(j, "entry", slice_of(entry, sizeof(entry)));
+		}
+	}
+	if (x->authn && x->authn->detail)
+		json_line_text(j, "authentication", slice_str(x->authn->detail));
+}
 
 void request_line_write(struct exchange *x, enum err_effect effect)
 {
@@ -13,7 +42,6 @@ void request_line_write(struct exchange *x, enum err_effect effect)
 	char *line = request_log_reserve(r->log, LINE_BYTES);
 	if (!line)
 		return;
-	const struct loopback_caller *caller = &r->settings->loopback_caller;
 	char id[CORRELATION_BYTES + 1], address[64];
 	struct json_line j;
 	exchange_correlation(x, id);
@@ -21,10 +49,7 @@ void request_line_write(struct exchange *x, enum err_effect effect)
 	json_line_time(&j, "time", clock_wall());
 	json_line_text(&j, "id", slice_of(id, CORRELATION_BYTES));
 	json_line_text(&j, "client", slice_str(client_conn_address(x->client, address)));
-	if (caller->account) {
-		json_line_text(&j, "account", slice_str(caller->account));
-		json_line_text(&j, "role", slice_str(caller->role));
-	}
+	put_caller(&j, x);
 	json_line_text(&j, "path", x->service ? x->service->path : SLICE("-"));
 	json_line_text(&j, "operation", x->op ? x->op->name : SLICE("-"));
 	json_line_u64(&j, "status", x->status);

@@ -23,7 +23,8 @@ int LLVMFuzzerTestOneInput(const char *bytes, size_t n)
 		CHECK(why != GUARD_HEAD_DISAGREE);
 		return 0;
 	}
-	size_t written = http_write_answer(out, sizeof(out), &head, head.framing, head.content_length, false);
+	size_t written =
+	        http_write_answer(out, sizeof(out), &head, head.framing, head.content_length, SLICE(""), false);
 	scanned = 0;
 	CHECK(http_guard_answer(out, written, &scanned, &limits, &why) == (long)written);
 	CHECK(http_parse_answer(out, written, to, &again, &why) && again.framing == head.framing);

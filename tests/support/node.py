@@ -71,13 +71,16 @@ class Node:
         self.process = None
         self.exit_code = None
         self.expected_exit = 0
+        # A node that can authenticate nobody does not get ready.
+        self.knows_callers = bool(caller) or "auth.socket" in (settings or {})
         self.arguments = [*(["--loopback-caller", caller] if caller else []), *arguments]
         self.env, self.wrap = env or {}, list(wrap)
         self.settings = {
             "node.name": "node-under-test", "node.workers": 1, "node.drain_delay_s": 0, "node.drain_timeout_s": 5,
             "upstream.url": upstream_url, "upstream.ca_file": certs.ca,
             "log.requests_file": str(self.requests_file), "log.events_file": str(self.events_file),
-            "stats.address": f"{net.HOST}:{self.stats_port}", "admin.socket": "", **(settings or {}),
+            "stats.address": f"{net.HOST}:{self.stats_port}", "admin.socket": "",
+            "auth.socket": str(self.folder / "no-authd.sock"), **(settings or {}),
         }
         self.listeners = [self._listener(kind) for kind in listeners]
         self.write_config()
@@ -111,7 +114,7 @@ class Node:
         if ready:
             def is_ready():
                 assert self.process.poll() is None, f"the node ended with {self.process.returncode}:\n{self.stderr()}"
-                return self.get_stats("/readyz")[0] == 200
+                return self.get_stats("/readyz" if self.knows_callers else "/livez")[0] == 200
             try:
                 eventually(is_ready, seconds)
             except AssertionError as problem:

@@ -47,7 +47,7 @@ static void assert_answer(const struct http_head *head, enum http_framing framin
 {
 	for (size_t cap = 0; cap <= strlen(want); cap++) {
 		char *out = malloc(cap ? cap : 1);
-		size_t n = http_write_answer(out, cap, head, framing, length, close);
+		size_t n = http_write_answer(out, cap, head, framing, length, SLICE(""), close);
 		if (cap == strlen(want) && (n != cap || memcmp(out, want, n) != 0))
 			fail_msg("%.*s", (int)n, out);
 		assert_int_equal(n, cap == strlen(want) ? cap : 0);

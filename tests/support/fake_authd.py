@@ -1,0 +1,226 @@
+"""A stand-in for rms-connector-authd that does what a test's script says: it speaks the wire of proto/authd_msg.h over a Unix socket.
+
+script(request) returns a Reply, None (says nothing, ever) or "die" (ends the connection). Tokens are made here too: what is inside a mechanism's token
+is a word of the test, by which the script knows its caller.
+"""
+
+import base64
+import os
+import pathlib
+import socket
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+
+HELLO, REQUEST, REPLY, CANCEL = 1, 2, 3, 4
+DONE, CONTINUE, REFUSED = 1, 2, 3
+KERBEROS, NTLM = 1, 2
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REASONS = [line.split("(")[1].split(",")[0] for line in (ROOT / "proto/authd_reasons.def").read_text().splitlines()
+           if line.startswith("AUTHD_REASON(")]
+DOMAIN = "S-1-5-21-1-2-3"
+
+
+def sid_bytes(text):
+    parts = [int(part) for part in text.split("-")[2:]]
+    return bytes([1, len(parts) - 1]) + parts[0].to_bytes(6, "big") + b"".join(struct.pack("<I", part) for part in parts[1:])
+
+
+@dataclass
+class Reply:
+    outcome: int
+    reason: str = "NONE"
+    answer: bytes = b""
+    detail: str = ""
+    conversation: int = 0
+    mechanism: int = 0
+    until: int = 0
+    account: str = ""
+    principal: str = ""
+    sid: str = ""
+    groups: tuple = ()
+    delay: float = 0.0
+
+    def encode(self, number):
+        sids = sorted({sid_bytes(one) for one in (self.sid, *self.groups) if one})
+        own = sid_bytes(self.sid) if self.sid else b""
+
+        def text(value):
+            raw = value.encode()
+            return struct.pack("<H", len(raw)) + raw
+        body = struct.pack("<QBBBQQ", number, self.outcome, REASONS.index(self.reason), self.mechanism, self.conversation, self.until)
+        body += struct.pack("<I", len(self.answer)) + self.answer + text(self.detail) + text(self.account) + text(self.principal)
+        body += bytes([len(own)]) + own + struct.pack("<HI", len(sids), sum(map(len, sids))) + b"".join(sids)
+        return message(REPLY, body)
+
+
+def message(kind, body):
+    return struct.pack("<IHH", 4 + len(body), kind, 0) + body
+
+
+def done(name, rid, groups=(), answer=b"", seconds=3600, mechanism=KERBEROS, delay=0.0):
+    return Reply(DONE, answer=answer, mechanism=mechanism, until=int(time.time() + seconds), account=f"CORP\\{name}",
+                 principal=f"{name}@CORP.TEST" if mechanism == KERBEROS else "", sid=f"{DOMAIN}-{rid}",
+                 groups=tuple(f"{DOMAIN}-{group}" for group in groups), delay=delay)
+
+
+def refused(reason, detail=""):
+    return Reply(REFUSED, reason=reason, detail=detail)
+
+
+def go_on(conversation, answer):
+    return Reply(CONTINUE, conversation=conversation, answer=answer)
+
+
+@dataclass
+class Request:
+    number: int
+    conversation: int
+    origin: int
+    wait_ms: int
+    flags: int
+    binding: bytes
+    token: bytes
+    at: float = field(default_factory=time.monotonic)
+
+
+class FakeAuthd:
+    def __init__(self, path, script):
+        self.path, self.script = str(path), script
+        self.requests, self.cancels, self.problems, self.connections = [], [], [], []
+        self.listening = None
+        self.lock = threading.Lock()
+        self.start()
+
+    def start(self):
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind(self.path)
+        self.listening.listen(64)
+        threading.Thread(target=self._accept, args=(self.listening,), daemon=True).start()
+        return self
+
+    def die(self):
+        """As a process that is killed: every connection ends, and nobody listens."""
+        if self.listening:
+            self.listening.shutdown(socket.SHUT_RDWR)
+            self.listening.close()
+            self.listening = None
+        for connection in self.connections:
+            hang_up(connection)
+        self.connections.clear()
+
+    stop = die
+
+    def _accept(self, listening):
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            connection.sendall(message(HELLO, b"RM" + struct.pack("<HI", 1, 7)))
+            while (head := receive(connection, 8)) is not None:
+                length, kind, zero = struct.unpack("<IHH", head)
+                body = receive(connection, length - 4)
+                assert zero == 0 and body is not None
+                if kind == CANCEL:
+                    self.cancels.append(struct.unpack("<Q", body)[0])
+                elif kind == REQUEST:
+                    threading.Thread(target=self._answer, args=(connection, read_request(body)), daemon=True).start()
+                else:
+                    assert kind == HELLO and body[:2] == b"RM", (kind, body)
+        except OSError:
+            pass
+        except Exception as problem:  # pylint: disable=broad-except
+            self.problems.append(repr(problem))
+
+    def _answer(self, connection, request):
+        self.requests.append(request)
+        try:
+            reply = self.script(request)
+            if reply == "die":
+                hang_up(connection)
+            elif reply is not None:
+                time.sleep(reply.delay)
+                with self.lock:
+                    connection.sendall(reply.encode(request.number))
+        except OSError:
+            pass
+        except Exception as problem:  # pylint: disable=broad-except
+            self.problems.append(repr(problem))
+
+
+def hang_up(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    connection.close()
+
+
+def receive(connection, n):
+    got = b""
+    while len(got) < n:
+        piece = connection.recv(n - len(got))
+        if not piece:
+            return None
+        got += piece
+    return got
+
+
+def read_request(body):
+    number, conversation, origin, wait_ms, flags = struct.unpack_from("<QQQIB", body)
+    at = 29
+    binding = body[at + 1:at + 1 + body[at]]
+    at += 1 + len(binding)
+    length = struct.unpack_from("<I", body, at)[0]
+    token = body[at + 4:]
+    assert len(token) == length
+    return Request(number, conversation, origin, wait_ms, flags, binding, token)
+
+
+# ---- tokens ----
+
+SPNEGO = bytes.fromhex("2b0601050502")
+MECHANISMS = {"kerberos": bytes.fromhex("2a864886f712010202"), "ntlm": bytes.fromhex("2b06010401823702020a")}
+
+
+def der(tag, contents):
+    n = len(contents)
+    length = bytes([n]) if n < 128 else bytes([0x80 + (n.bit_length() + 7) // 8]) + n.to_bytes((n.bit_length() + 7) // 8, "big")
+    return bytes([tag]) + length + contents
+
+
+def first_token(inside, mechanism="kerberos"):
+    """NegTokenInit"""
+    fields = der(0xa0, der(0x30, der(6, MECHANISMS[mechanism]))) + der(0xa2, der(4, inside))
+    return der(0x60, der(6, SPNEGO) + der(0xa0, der(0x30, fields)))
+
+
+def next_token(inside):
+    """NegTokenResp"""
+    return der(0xa1, der(0x30, der(0xa2, der(4, inside))))
+
+
+def ntlm_token(kind, inside=b""):
+    return b"NTLMSSP\0" + struct.pack("<I", kind) + inside
+
+
+def header(token, scheme="Negotiate"):
+    return ("Authorization", f"{scheme} {base64.b64encode(token).decode()}")
+
+
+def kerberos(word):
+    return header(first_token(b"word:" + word.encode()))
+
+
+def word_in(token):
+    """The word of kerberos() in a token."""
+    return token.split(b"word:")[1].decode()
