@@ -80,13 +80,13 @@ static void on_timer(uv_timer_t *timer)
 /* c-ares keeps no timer of its own: ours runs while any of its sockets is open. */
 static void rearm(struct resolver *r)
 {
-	struct timeval most = {.tv_sec = 1}, t;
+	struct timeval most = {.tv_sec = 1}, own;
 	if (r->closing || list_empty(&r->watches)) {
 		uv_timer_stop(&r->timer);
 		return;
 	}
-	ares_timeout(r->channel, &most, &t);
-	uv_timer_start(&r->timer, on_timer, (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000 + 1, 0);
+	const struct timeval *t = ares_timeout(r->channel, &most, &own); /* one of the two; the other is not filled in */
+	uv_timer_start(&r->timer, on_timer, (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000 + 1, 0);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)
