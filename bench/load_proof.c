@@ -124,7 +124,8 @@ static bool refuse(struct load_proof *p, struct load_answer *a, enum load_error 
 	if (error)
 		a->error = error;
 	if (why && !a->reason.len) {
-		snprintf(p->reason, sizeof(p->reason), "%s", why);
+		if (why != p->reason) /* some of these words stand there already */
+			snprintf(p->reason, sizeof(p->reason), "%s", why);
 		a->reason = slice_str(p->reason);
 	}
 	return false;
