@@ -1,4 +1,4 @@
-/* Hashes, random bytes, base64 and RSA signatures. With core/net/tls.c the only file that sees BoringSSL. Any thread; a key may be used by
+/* Hashes, random bytes, base64 and RSA signatures. With core/net/tls.c the only files that see BoringSSL. Any thread; a key may be used by
  * several threads at once, a running hash by one. */
 #pragma once
 #include "core/base/err.h"
