@@ -51,7 +51,7 @@ def authd(tmp_path):
 def known(node, cloud, authd, tmp_path):
     """known(script): a node with an authd and a list of exch and share; .authd, .cloud, .list"""
     def make(script=by_name, rows=((1001, "exchange"), (1002, "sharepoint")), upstream=None, settings=None, **how):
-        if "## list" not in subprocess.run([program("rms-connectord"), "--print-settings-doc"], capture_output=True, text=True,
+        if "## list\n" not in subprocess.run([program("rms-connectord"), "--print-settings-doc"], capture_output=True, text=True,
                                            check=True).stdout:
             pytest.skip("this node reads no list yet")
         its = authd(script)
