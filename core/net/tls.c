@@ -384,12 +384,14 @@ void tls_client_versions(struct tls_client *t, uint16_t lowest, uint16_t highest
 static struct err conn_new(SSL_CTX *x, struct loop *l, struct tls_counts *counts, struct tls_conn **out)
 {
 	SSL *ssl = SSL_new(x);
-	if (!ssl)
+	if (!ssl || !SSL_set_ex_data(ssl, verify_index, counts)) {
+		SSL_free(ssl);
+		ERR_clear_error();
 		return ERR_OF(NO_MEMORY);
+	}
 	BIO_up_ref(l->bio);
 	SSL_set_bio(ssl, l->bio, l->bio);
 	SSL_set_shed_handshake_config(ssl, 1);
-	SSL_set_ex_data(ssl, verify_index, counts);
 	*out = (struct tls_conn *)(void *)ssl;
 	return OK;
 }
@@ -406,8 +408,8 @@ struct err tls_conn_connect(struct tls_client *t, struct loop *l, struct tls_con
 	TRY(conn_new(t->context, l, &t->counts, out));
 	SSL *ssl = ssl_of(*out);
 	SSL_set_connect_state(ssl);
-	if (t->host_is_name)
-		SSL_set_tlsext_host_name(ssl, t->host);
+	if (t->host_is_name && !SSL_set_tlsext_host_name(ssl, t->host))
+		return ERR_OF(NO_MEMORY); /* stream_close() frees it */
 	if (t->resume && t->session)
 		SSL_set_session(ssl, t->session);
 	return OK;
