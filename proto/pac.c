@@ -10,7 +10,7 @@ enum {
 	EXTRA_SIDS = 0x20,
 	RESOURCE_GROUPS = 0x200,
 	UPN_HAS_SID = 0x2,
-	DOMAIN_SUBS = 4
+	PADDING = 8 /* what may follow the last field is shorter */
 };
 
 struct ndr {
@@ -73,7 +73,7 @@ static bool to_utf8(struct slice s, char out[static PAC_NAME_BYTES])
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 			i += 2;
 		}
-		if (c < 0x20 || c == 0x7f || used + 5 > PAC_NAME_BYTES)
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0) || used + 5 > PAC_NAME_BYTES)
 			return false;
 		if (c < 0x80) {
 			out[used++] = (char)c;
@@ -123,15 +123,39 @@ static void get_sid(struct ndr *n, struct sid *out)
 		n->broken = true;
 }
 
+/* What the lists say of the groups: a group that any of them says not to count does not count, whatever the others say. */
+struct memberships {
+	struct sid_set in, not_in;
+};
+
 static bool counts(uint32_t attributes)
 {
 	return (attributes & GROUP_ENABLED) && !(attributes & GROUP_DENY_ONLY);
 }
 
+static enum pac_wrong add(struct sid_set *to, const struct sid *sid)
+{
+	if (sid_set_add(to, sid))
+		return PAC_FINE;
+	return to->count >= SID_SET_MAX ? PAC_TOO_MANY : PAC_NO_MEMORY;
+}
+
+static enum pac_wrong add_group(struct memberships *to, const struct sid *sid, uint32_t attributes)
+{
+	return add(counts(attributes) ? &to->in : &to->not_in, sid);
+}
+
+/* false: no domain, so no account or group of one either. */
+static bool sid_in_domain(const struct sid *domain, uint32_t rid, struct sid *out)
+{
+	return sid_is_domain(domain) && sid_with_rid(domain, rid, out);
+}
+
 /* A list of numbers in one domain. */
 static enum pac_wrong get_rids(struct ndr *n, uint32_t pointer, uint32_t count, const struct sid *domain,
-                               struct sid_set *into)
+                               struct memberships *into)
 {
+	enum pac_wrong wrong = PAC_FINE;
 	struct sid sid;
 	if (!pointer) {
 		n->broken = n->broken || count;
@@ -139,22 +163,21 @@ static enum pac_wrong get_rids(struct ndr *n, uint32_t pointer, uint32_t count, 
 	}
 	if (get(n, 4) != count)
 		n->broken = true;
-	for (uint32_t i = 0; i < count && !n->broken; i++) {
+	for (uint32_t i = 0; i < count && !n->broken && !wrong; i++) {
 		uint32_t rid = get(n, 4), attributes = get(n, 4);
-		if (n->broken || !counts(attributes))
-			continue;
-		if (!sid_with_rid(domain, rid, &sid))
+		if (n->broken || !sid_in_domain(domain, rid, &sid))
 			n->broken = true;
-		else if (!sid_set_add(into, &sid))
-			return into->count >= SID_SET_MAX ? PAC_TOO_MANY : PAC_NO_MEMORY;
+		else
+			wrong = add_group(into, &sid, attributes);
 	}
-	return PAC_FINE;
+	return wrong;
 }
 
 /* A list of whole SIDs; the first one of all goes to *first. */
-static enum pac_wrong get_extra(struct ndr *n, uint32_t pointer, uint32_t count, bool used, struct sid *first,
-                                struct sid_set *into)
+static enum pac_wrong get_extra(struct ndr *n, uint32_t pointer, uint32_t count, struct sid *first,
+                                struct memberships *into)
 {
+	enum pac_wrong wrong = PAC_FINE;
 	if (!pointer) {
 		n->broken = n->broken || count;
 		return PAC_FINE;
@@ -163,19 +186,18 @@ static enum pac_wrong get_extra(struct ndr *n, uint32_t pointer, uint32_t count,
 		n->broken = true;
 	struct ndr heads = *n;
 	get_bytes(n, n->broken ? 0 : (size_t)count * 8);
-	for (uint32_t i = 0; i < count && !n->broken; i++) {
+	for (uint32_t i = 0; i < count && !n->broken && !wrong; i++) {
 		struct sid sid;
 		uint32_t at = get(&heads, 4), attributes = get(&heads, 4);
 		n->broken = n->broken || heads.broken || !at;
 		get_sid(n, &sid);
-		if (!n->broken && i == 0)
+		if (n->broken)
+			break;
+		if (i == 0)
 			*first = sid;
-		if (n->broken || !used || !counts(attributes))
-			continue;
-		if (!sid_set_add(into, &sid))
-			return into->count >= SID_SET_MAX ? PAC_TOO_MANY : PAC_NO_MEMORY;
+		wrong = add_group(into, &sid, attributes);
 	}
-	return PAC_FINE;
+	return wrong;
 }
 
 /* KERB_VALIDATION_INFO */
@@ -227,55 +249,96 @@ static bool get_header(struct ndr *n)
 	return get(n, 4) != 0 && !n->broken;
 }
 
+/* What the pointers point at, in their order, which the buffer ends with. */
+static enum pac_wrong get_deferred(struct ndr *n, const struct logon *l, struct pac_account *out,
+                                   struct sid *first_extra, struct memberships *into)
+{
+	struct sid resource_domain = {0};
+	for (int i = 0; i < NAME_SERVER; i++)
+		get_text(n, l->names[i], i == NAME_ACCOUNT ? out->name : NULL);
+	/* The groups stand before the SID of their domain. */
+	struct ndr groups = *n;
+	if (l->groups) {
+		get(n, 4);
+		get_bytes(n, 8 * (size_t)l->group_count);
+	}
+	get_text(n, l->names[NAME_SERVER], NULL);
+	get_text(n, l->names[NAME_DOMAIN], out->domain);
+	if (n->broken || !l->domain)
+		return PAC_NOT_VALID;
+	get_sid(n, &out->domain_sid);
+	if (n->broken)
+		return PAC_NOT_VALID;
+	enum pac_wrong wrong = get_rids(&groups, l->groups, l->group_count, &out->domain_sid, into);
+	if (!wrong)
+		wrong = get_extra(n, l->extra, l->extra_count, first_extra, into);
+	if (!wrong && l->resource_domain)
+		get_sid(n, &resource_domain);
+	if (!wrong && !n->broken)
+		wrong = get_rids(n, l->resource, l->resource_count, &resource_domain, into);
+	if (!wrong && (n->broken || groups.broken || n->all.len - n->at >= PADDING))
+		return PAC_NOT_VALID;
+	return wrong;
+}
+
+/* The account's own SID and its primary group, which the lists may or may not repeat. */
+static enum pac_wrong add_account(const struct logon *l, const struct sid *first_extra, struct pac_account *out,
+                                  struct memberships *into)
+{
+	struct sid primary;
+	enum pac_wrong wrong = PAC_FINE;
+	if (l->rid == 0) /* an account of elsewhere: its SID is the first of the extra ones */
+		out->sid = *first_extra;
+	else if (!sid_in_domain(&out->domain_sid, l->rid, &out->sid))
+		return PAC_NOT_VALID;
+	if (sid_is_none(&out->sid) || !out->name[0] || !out->domain[0])
+		return PAC_NOT_VALID;
+	if (l->primary) {
+		if (!sid_in_domain(&out->domain_sid, l->primary, &primary))
+			return PAC_NOT_VALID;
+		wrong = add(&into->in, &primary);
+	}
+	return wrong ? wrong : add(&into->in, &out->sid);
+}
+
+/* in without not_in, sealed, is the account's; false: the account itself does not count. */
+static bool settle(struct memberships *m, struct pac_account *out)
+{
+	uint32_t kept = 0;
+	sid_set_seal(&m->in);
+	sid_set_seal(&m->not_in);
+	for (uint32_t i = 0; i < m->in.count; i++)
+		if (!sid_set_has(&m->not_in, &m->in.at[i]))
+			m->in.at[kept++] = m->in.at[i];
+	m->in.count = kept;
+	out->groups = m->in;
+	m->in = (struct sid_set){0};
+	return sid_set_has(&out->groups, &out->sid);
+}
+
 static enum pac_wrong read_logon(struct slice bytes, struct pac_account *out, const char **why)
 {
 	struct ndr n = {.all = bytes};
 	struct logon l = {0};
-	struct sid extra = {0}, resource_domain = {0};
+	struct sid first_extra = {0};
+	struct memberships m = {0};
 	*why = "its account data is not framed as it should be";
 	if (!get_header(&n))
 		return PAC_NOT_VALID;
 	get_logon(&n, &l);
+	if (n.broken)
+		return PAC_NOT_VALID;
 	if (l.group_count > GROUPS_MAX || l.extra_count > GROUPS_MAX || l.resource_count > GROUPS_MAX)
-		return n.broken ? PAC_NOT_VALID : PAC_TOO_MANY;
-	for (int i = 0; i < NAME_SERVER; i++)
-		get_text(&n, l.names[i], i == NAME_ACCOUNT ? out->name : NULL);
-	/* The groups stand before the SID of their domain. */
-	struct ndr groups = n;
-	if (l.groups) {
-		get(&n, 4);
-		get_bytes(&n, 8 * (size_t)l.group_count);
-	}
-	get_text(&n, l.names[NAME_SERVER], NULL);
-	get_text(&n, l.names[NAME_DOMAIN], out->domain);
-	if (n.broken || !l.domain)
-		return PAC_NOT_VALID;
-	get_sid(&n, &out->domain_sid);
-	enum pac_wrong wrong =
-	        n.broken ? PAC_NOT_VALID : get_rids(&groups, l.groups, l.group_count, &out->domain_sid, &out->groups);
-	if (!wrong)
-		wrong = get_extra(&n, l.extra, l.extra_count, true, &extra, &out->groups);
-	if (!wrong && l.resource_domain)
-		get_sid(&n, &resource_domain);
-	if (!wrong && !l.resource_domain && l.resource_count)
-		n.broken = true;
-	if (!wrong && !n.broken)
-		wrong = get_rids(&n, l.resource, l.resource_count, &resource_domain, &out->groups);
-	if (wrong)
-		return wrong;
+		return PAC_TOO_MANY;
 	*why = "its account data contradicts itself";
-	struct sid primary;
-	if (n.broken || groups.broken || !sid_with_rid(&out->domain_sid, l.primary, &primary))
-		return PAC_NOT_VALID;
-	if (l.rid == 0) /* an account of elsewhere: its SID is the first of the extra ones */
-		out->sid = extra;
-	else if (!sid_with_rid(&out->domain_sid, l.rid, &out->sid))
-		return PAC_NOT_VALID;
-	if (sid_is_none(&out->sid) || !out->name[0] || !out->domain[0])
-		return PAC_NOT_VALID;
-	if (!sid_set_add(&out->groups, &out->sid) || (l.primary && !sid_set_add(&out->groups, &primary)))
-		return out->groups.count >= SID_SET_MAX ? PAC_TOO_MANY : PAC_NO_MEMORY;
-	return PAC_FINE;
+	enum pac_wrong wrong = get_deferred(&n, &l, out, &first_extra, &m);
+	if (!wrong)
+		wrong = add_account(&l, &first_extra, out, &m);
+	if (!wrong && !settle(&m, out))
+		wrong = PAC_NOT_VALID;
+	sid_set_done(&m.in);
+	sid_set_done(&m.not_in);
+	return wrong;
 }
 
 /* UPN_DNS_INFO with its extension of 2021: two more pairs of length and offset, the second for the account's SID. */
@@ -303,7 +366,7 @@ static bool read_requestor(struct slice b, struct pac_account *out)
 {
 	struct sid sid;
 	size_t n = sid_read(b, &sid);
-	if (n == 0 || b.len - n >= 8) /* what follows can only be there to align the next one */
+	if (n == 0 || b.len - n >= PADDING)
 		return false;
 	out->requestor_differs = out->requestor_differs || sid_compare(&sid, &out->sid) != 0;
 	return true;
@@ -315,12 +378,11 @@ enum pac_wrong pac_read(const struct pac_buffers *b, struct pac_account *out, co
 	enum pac_wrong wrong = read_logon(b->logon, out, why);
 	if (wrong)
 		return wrong;
-	sid_set_seal(&out->groups);
 	*why = "its DNS data is not valid";
-	if (b->upn.len && !read_upn(b->upn, out))
+	if (b->has_upn && !read_upn(b->upn, out))
 		return PAC_NOT_VALID;
 	*why = "its requestor is not valid";
-	if (b->requestor.len && !read_requestor(b->requestor, out))
+	if (b->has_requestor && !read_requestor(b->requestor, out))
 		return PAC_NOT_VALID;
 	return PAC_FINE;
 }

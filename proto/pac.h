@@ -6,16 +6,17 @@
 enum { PAC_NAME_BYTES = 512 };
 
 struct pac_buffers {
-	struct slice logon;     /* 1: KERB_VALIDATION_INFO; always there */
-	struct slice upn;       /* 12: UPN_DNS_INFO; empty when there is none */
-	struct slice requestor; /* 18: PAC_REQUESTOR; the same */
+	struct slice logon;          /* 1: KERB_VALIDATION_INFO; always there */
+	bool has_upn, has_requestor; /* an empty one is not valid, so emptiness does not say so */
+	struct slice upn;            /* 12: UPN_DNS_INFO */
+	struct slice requestor;      /* 18: PAC_REQUESTOR */
 };
 
 struct pac_account {
 	char domain[PAC_NAME_BYTES], name[PAC_NAME_BYTES]; /* UTF-8: "CORP", "exch$" */
 	struct sid sid;
 	struct sid domain_sid;
-	struct sid_set groups;  /* of the ticket's own domains: groups and the account itself; sealed */
+	struct sid_set groups;  /* of the ticket's own domains: groups that count and the account itself; sealed */
 	bool requestor_differs; /* a SID elsewhere in the PAC is of another account */
 };
 

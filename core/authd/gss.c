@@ -82,34 +82,44 @@ static struct slice slice_of_buffer(const gss_buffer_desc *b)
 	return slice_of(b->value, b->length);
 }
 
-/* false: there is none. *verified: the library checked the server's signature over it with our key. */
-static bool read_attribute(struct acceptance *x, const char *name, gss_buffer_desc *out, bool *verified)
+/* One buffer of the PAC; false: there is none. The library says so, too, when there are two of a kind: names tells. */
+static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const char *name, gss_buffer_desc *out,
+                           struct identity_facts *f)
 {
 	OM_uint32 minor;
+	size_t times = 0;
+	for (size_t i = 0; names && i < names->count; i++)
+		times += slice_equal(slice_of_buffer(&names->elements[i]), slice_str(name));
+	if (times == 0)
+		return false;
 	int authenticated = 0, complete = 0, more = -1;
 	gss_buffer_desc attribute = {strlen(name), (void *)(uintptr_t)name}, display = GSS_C_EMPTY_BUFFER;
 	OM_uint32 major =
 	        gss_get_name_attribute(&minor, x->caller, &attribute, &authenticated, &complete, out, &display, &more);
 	gss_release_buffer(&minor, &display);
-	if (major != GSS_S_COMPLETE)
+	if (times > 1 || major != GSS_S_COMPLETE || more) {
+		f->unreadable = true;
 		return false;
-	*verified = *verified && authenticated && complete;
+	}
+	f->verified = f->verified && authenticated && complete;
 	return true;
 }
 
 static void name_caller(struct acceptance *x, bool anonymous, struct identity_facts *f)
 {
+	OM_uint32 minor;
+	gss_buffer_set_t names = GSS_C_NO_BUFFER_SET;
 	f->principal = slice_of_buffer(&x->name);
 	f->anonymous = anonymous;
 	f->verified = true;
-	f->has_pac = read_attribute(x, "urn:mspac:logon-info", &x->logon, &f->verified);
-	if (!f->has_pac)
-		return;
+	f->unreadable = gss_inquire_name(&minor, x->caller, NULL, NULL, &names) != GSS_S_COMPLETE;
+	f->has_pac = read_attribute(x, names, "urn:mspac:logon-info", &x->logon, f);
+	f->pac.has_upn = read_attribute(x, names, "urn:mspac:upn-dns-info", &x->upn, f);
+	f->pac.has_requestor = read_attribute(x, names, "urn:mspac:18", &x->requestor, f);
 	f->pac.logon = slice_of_buffer(&x->logon);
-	if (read_attribute(x, "urn:mspac:upn-dns-info", &x->upn, &f->verified))
-		f->pac.upn = slice_of_buffer(&x->upn);
-	if (read_attribute(x, "urn:mspac:18", &x->requestor, &f->verified))
-		f->pac.requestor = slice_of_buffer(&x->requestor);
+	f->pac.upn = slice_of_buffer(&x->upn);
+	f->pac.requestor = slice_of_buffer(&x->requestor);
+	gss_release_buffer_set(&minor, &names);
 }
 
 /* Into the job's memory, in SPNEGO when the token came in it. false: no memory. */

@@ -2,13 +2,24 @@
 
 #include <stdio.h>
 
-/* Behind the last '@' that is not escaped; the whole is not changed. */
+/* Behind the '@' that is not escaped, of which there is one. */
 static struct slice realm_of(struct slice principal)
 {
-	for (size_t i = principal.len; i-- > 0;)
-		if (principal.at[i] == '@' && (i == 0 || principal.at[i - 1] != '\\'))
+	for (size_t i = 0; i < principal.len; i++)
+		if (principal.at[i] == '\\')
+			i++;
+		else if (principal.at[i] == '@')
 			return slice_from(principal, i + 1);
 	return slice_of("", 0);
+}
+
+/* What a message can carry: one that cannot be written would cost the node its connection. */
+static bool is_name(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((uint8_t)s.at[i] < 0x20 || s.at[i] == 0x7f)
+			return false;
+	return s.len > 0 && s.len <= AUTHD_NAME_BYTES;
 }
 
 static const struct realm_settings *find_realm(const struct settings *s, struct slice realm)
@@ -106,6 +117,8 @@ static bool take_pac(const struct realm_settings *realm, bool own, const struct 
 		refuse(j, AUTHD_PAC_BAD, f->principal, why);
 	else if (is_anonymous(&who.sid))
 		refuse(j, AUTHD_ANONYMOUS, f->principal, "");
+	else if (!sid_is_domain_object(&who.sid))
+		refuse(j, AUTHD_PAC_BAD, f->principal, "its account is of no domain");
 	else if (who.requestor_differs)
 		refuse(j, AUTHD_PAC_MISMATCH, f->principal, "");
 	else if (!all && !is_of_realm(realm, &who.sid))
@@ -124,6 +137,8 @@ bool identity_make(const struct settings *s, const struct identity_facts *f, str
 	struct slice name = realm_of(f->principal);
 	const struct realm_settings *realm = find_realm(s, name);
 	bool own = is_own(f->keys, name);
+	if (!is_name(f->principal))
+		return refuse(j, AUTHD_INTERNAL, f->principal, "the name is too long or holds control characters");
 	if (f->anonymous || slice_equal(name, SLICE("WELLKNOWN:ANONYMOUS")) ||
 	    slice_starts_with(f->principal, SLICE("WELLKNOWN/ANONYMOUS@")))
 		return refuse(j, AUTHD_ANONYMOUS, f->principal, "");
@@ -131,8 +146,8 @@ bool identity_make(const struct settings *s, const struct identity_facts *f, str
 		return refuse(j, AUTHD_UNTRUSTED_REALM, f->principal, "");
 	if (realm && !realm->directory) {
 		struct slice account = arena_copy(&j->arena, f->principal);
-		if (!account.at || account.len == 0 || account.len > AUTHD_NAME_BYTES)
-			return refuse(j, AUTHD_INTERNAL, f->principal, "the name is too long");
+		if (!account.at)
+			return refuse(j, AUTHD_INTERNAL, f->principal, "no memory");
 		j->reply = (struct authd_reply){.id = j->msg.request.id,
 		                                .outcome = AUTHD_DONE,
 		                                .mechanism = AUTHD_KERBEROS,
@@ -140,6 +155,8 @@ bool identity_make(const struct settings *s, const struct identity_facts *f, str
 		                                .principal = account};
 		return true;
 	}
+	if (f->unreadable)
+		return refuse(j, AUTHD_PAC_BAD, f->principal, "a part of it is there twice, or cannot be read");
 	if (!f->has_pac)
 		return refuse(j, AUTHD_NO_PAC, f->principal, "");
 	if (!f->verified)

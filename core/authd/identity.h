@@ -9,7 +9,8 @@ struct identity_facts {
 	const struct keytab_view *keys; /* whose realms are our own */
 	struct slice principal;         /* "name@REALM", as the library writes it */
 	bool anonymous, has_pac;
-	bool verified; /* the PAC's signature, with our key */
+	bool verified;   /* the PAC's signature, with our key */
+	bool unreadable; /* a buffer of the PAC is there twice, or could not be had */
 	struct pac_buffers pac;
 };
 

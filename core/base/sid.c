@@ -140,6 +140,21 @@ bool sid_with_rid(const struct sid *domain, uint32_t rid, struct sid *out)
 	return true;
 }
 
+static bool begins_as_domain(const struct sid *s)
+{
+	return s->bytes[0] == 1 && authority_of(s) == 5 && sub_of(s, 0) == 21;
+}
+
+bool sid_is_domain(const struct sid *s)
+{
+	return s->bytes[1] == 4 && begins_as_domain(s);
+}
+
+bool sid_is_domain_object(const struct sid *s)
+{
+	return s->bytes[1] == 5 && begins_as_domain(s);
+}
+
 bool sid_is_of_domain(const struct sid *s, const struct sid *domain)
 {
 	if (sid_is_none(s) || sid_is_none(domain) || s->bytes[1] != domain->bytes[1] + 1)

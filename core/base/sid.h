@@ -35,6 +35,9 @@ size_t sid_print(const struct sid *s, char *out);
 int sid_compare(const struct sid *a, const struct sid *b);
 /* domain's SID with one more sub-authority. false: no room. */
 bool sid_with_rid(const struct sid *domain, uint32_t rid, struct sid *out);
+/* S-1-5-21-A-B-C, and one with a number more: what a domain and its accounts and groups are called. */
+bool sid_is_domain(const struct sid *s);
+bool sid_is_domain_object(const struct sid *s);
 /* s is an account or group of that domain: the domain's SID and exactly one sub-authority more. */
 bool sid_is_of_domain(const struct sid *s, const struct sid *domain);
 

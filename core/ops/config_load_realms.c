@@ -38,7 +38,7 @@ static void read_domain(struct reader *r, void *context)
 	if (!reader_expect_scalar(r, n.text))
 		return;
 	struct sid domain;
-	if (!sid_parse(reader_scalar(r), &domain) || domain.bytes[1] != 4 || domain.bytes[8] != 21) {
+	if (!sid_parse(reader_scalar(r), &domain) || !sid_is_domain(&domain)) {
 		config_problem(r->problems, reader_place(r),
 		               "an entry of %s must be the SID of a domain, S-1-5-21-A-B-C: Get-ADDomain shows it as "
 		               "DomainSID",
