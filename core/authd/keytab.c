@@ -56,6 +56,31 @@ static struct keytab_view *view_new(void)
 	return NULL;
 }
 
+/* Whether its records end where the file ends. The library takes what is before a record that was cut off for the whole, and leaks. A record of no length
+ * ends the file, as in the library; behind it there may be zeros, but no key that is being written. */
+static bool is_whole(int fd, size_t size)
+{
+	uint8_t *bytes = malloc(size);
+	bool fine = bytes && pread(fd, bytes, size, 0) == (ssize_t)size && size >= 2 && bytes[0] == 5 && bytes[1] == 2;
+	size_t at = 2;
+	while (fine && at < size) {
+		uint32_t n = 0;
+		for (size_t i = 0; i < 4 && at + i < size; i++)
+			n = n << 8 | bytes[at + i];
+		if (n == 0) {
+			while (at < size && bytes[at] == 0)
+				at++;
+			fine = at == size;
+			break;
+		}
+		n = n & 0x80000000u ? -n : n; /* a hole, of a key that was removed */
+		fine = size - at >= 4 && n <= size - at - 4;
+		at += 4 + (size_t)n;
+	}
+	free(bytes);
+	return fine;
+}
+
 /* The file is looked at through one descriptor: krb5 opens it by a name that cannot be another file meanwhile. */
 static bool open_file(const char *path, char problem[static KEYTAB_PROBLEM_BYTES], int *fd)
 {
@@ -72,6 +97,8 @@ static bool open_file(const char *path, char problem[static KEYTAB_PROBLEM_BYTES
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s is empty", path);
 	else if (st.st_size > KEYTAB_BYTES_MAX)
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s is larger than any keytab", path);
+	else if (!is_whole(*fd, (size_t)st.st_size))
+		snprintf(problem, KEYTAB_PROBLEM_BYTES, "%s is not a valid keytab, or only a part of one", path);
 	else
 		return true;
 	close(*fd);

@@ -1,19 +1,16 @@
 """rms-load proves who calls, against a server with MIT's own GSSAPI and a realm that lives as long as the test."""
 
 import base64
-import os
-import shutil
-import socket
-import subprocess
 import threading
 
+import gssapi
 import pytest
 
+from support import keytab
 from support.load import load
+from support.realm import Realm
 from support.upstream import answer
-from support.wait import eventually
 
-gssapi = pytest.importorskip("gssapi")
 BODY = bytes(ord("a") + i % 26 for i in range(3000))
 FIXED = ("--op", "AcquireLicense", "--request-bytes", 2048, "--answer-bytes", len(BODY))
 SPN = "HTTP/rms.load.test"
@@ -22,58 +19,17 @@ SPN = "HTTP/rms.load.test"
 @pytest.fixture(scope="module")
 def realm(tmp_path_factory):
     """LOAD.TEST: a KDC on loopback, a keytab for the service, a cache of the caller EXCH01$."""
-    if not shutil.which("krb5kdc") or not shutil.which("kadmin.local"):
-        pytest.skip("no MIT KDC: apt-get install krb5-kdc krb5-admin-server krb5-user")
-    folder = tmp_path_factory.mktemp("realm")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    (folder / "krb5.conf").write_text(f"""[libdefaults]
- default_realm = LOAD.TEST
- dns_lookup_kdc = false
- dns_canonicalize_hostname = false
- rdns = false
- udp_preference_limit = 1
-[realms]
- LOAD.TEST = {{
-  kdc = 127.0.0.1:{port}
- }}
-""")
-    (folder / "kdc.conf").write_text(f"""[kdcdefaults]
- kdc_ports = ""
- kdc_tcp_listen = 127.0.0.1:{port}
-[realms]
- LOAD.TEST = {{
-  database_name = {folder}/db
-  key_stash_file = {folder}/stash
-  acl_file = {folder}/acl
- }}
-[logging]
- kdc = FILE:{folder}/kdc.log
-""")
-    env = {**os.environ, "KRB5_CONFIG": str(folder / "krb5.conf"), "KRB5_KDC_PROFILE": str(folder / "kdc.conf"),
-           "KRB5CCNAME": f"FILE:{folder}/exch01.cache", "KRB5_KTNAME": f"FILE:{folder}/http.keytab"}
-
-    def run(*words):
-        subprocess.run([str(word) for word in words], env=env, check=True, capture_output=True, timeout=30)
-    run("kdb5_util", "create", "-s", "-r", "LOAD.TEST", "-P", "throw-away")
-    for command in (f"addprinc -randkey {SPN}", "addprinc -randkey EXCH01$", f"ktadd -k {folder}/http.keytab {SPN}",
-                    f"ktadd -k {folder}/exch01.keytab EXCH01$"):
-        run("kadmin.local", "-r", "LOAD.TEST", "-q", command)
-    with subprocess.Popen(["krb5kdc", "-n", "-r", "LOAD.TEST"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as kdc:
-        try:
-            def up():
-                with socket.socket() as s:
-                    return s.connect_ex(("127.0.0.1", port)) == 0
-            eventually(up, 10)
-            run("kinit", "-k", "-t", folder / "exch01.keytab", "EXCH01$")
-            with pytest.MonkeyPatch.context() as patch:
-                for name in ("KRB5_CONFIG", "KRB5CCNAME", "KRB5_KTNAME"):
-                    patch.setenv(name, env[name])
-                patch.setenv("KRB5RCACHENAME", "none:")
-                yield folder
-        finally:
-            kdc.terminate()
+    made = Realm(tmp_path_factory.mktemp("realm"), "LOAD.TEST")
+    try:
+        made.start()
+        made.add_service(SPN)
+        made.add_user("EXCH01$")
+        keytab.write(made.folder / "http.keytab", made.keys(SPN))
+        cache = made.login("EXCH01$")
+        with made.here(KRB5CCNAME=f"FILE:{cache}", KRB5_KTNAME=f"FILE:{made.folder}/http.keytab"):
+            yield made
+    finally:
+        made.stop()
 
 
 class Service:
