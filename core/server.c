@@ -298,19 +298,8 @@ static void on_worker_ended(struct worker *w)
 static void publish_list(void *context, struct authlist *list)
 {
 	struct server *s = context;
-	for (uint32_t i = 0; i < s->worker_count; i++) {
-		struct worker *w = &s->workers[i];
-		struct worker_list *next = malloc(sizeof(*next));
-		/* An old list in one worker would let in who was removed from it; there is nothing to go on with. */
-		CHECK(next);
-		*next = (struct worker_list){w, authlist_ref(list)};
-		if (!w->started) {
-			worker_take_list(next);
-		} else if (!loop_post(&w->loop, worker_take_list, next)) { /* it has ended */
-			authlist_unref(list);
-			free(next);
-		}
-	}
+	for (uint32_t i = 0; i < s->worker_count; i++)
+		worker_offer_list(&s->workers[i], list);
 }
 
 static struct err open_list(struct server *s)

@@ -38,9 +38,25 @@ static void on_empty(struct relay *r)
 	end_if_over(w);
 }
 
+/* At each wake-up, and each second in case one was lost. */
+static void take_list(struct worker *w)
+{
+	struct authlist *offered = __atomic_exchange_n(&w->offered, NULL, __ATOMIC_ACQ_REL);
+	if (!offered)
+		return;
+	relay_take_list(&w->relay, offered);
+	authlist_unref(offered);
+}
+
+static void on_woken(struct loop *loop)
+{
+	take_list(container_of(loop, struct worker, loop));
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
+	take_list(w);
 	request_log_tick(w->log);
 }
 
@@ -76,6 +92,7 @@ struct err worker_init(struct worker *w, const struct worker_options *o, const c
 		return ERR_OF(NO_MEMORY);
 	w->log = request_log_buffer_new(o->request_log);
 	TRY(loop_init(&w->loop));
+	w->loop.on_woken = on_woken;
 	w->relay.owner = w;
 	w->relay.on_empty = on_empty;
 	w->relay.node_clients = o->node_clients;
@@ -117,6 +134,7 @@ void worker_join(struct worker *w)
 void worker_done(struct worker *w)
 {
 	loop_done(&w->loop);
+	authlist_unref(w->offered);
 	relay_done(&w->relay);
 	for (size_t i = 0; w->listeners && i < w->settings->listener_count; i++)
 		tls_server_free(w->listeners[i].tls);
@@ -154,10 +172,8 @@ void worker_stop_at_once(void *worker)
 	relay_stop(&w->relay, true);
 }
 
-void worker_take_list(void *worker_list)
+void worker_offer_list(struct worker *w, struct authlist *list)
 {
-	struct worker_list *next = worker_list;
-	relay_take_list(&next->worker->relay, next->list);
-	authlist_unref(next->list);
-	free(next);
+	authlist_unref(__atomic_exchange_n(&w->offered, authlist_ref(list), __ATOMIC_ACQ_REL));
+	loop_wake(&w->loop);
 }

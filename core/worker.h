@@ -1,5 +1,5 @@
 /* One thread with all it owns: a loop, listeners, the relay with its connections, its metrics. Nothing is shared on the way of a request.
- * Made and started by the server in the main thread; between start and join only worker_post() functions touch it. */
+ * Made and started by the server in the main thread; between start and join only loop_post() functions and worker_offer_list() touch it. */
 #pragma once
 #include "core/net/listener.h"
 #include "core/relay/relay.h"
@@ -23,6 +23,7 @@ struct worker {
 	const struct settings *settings;
 	struct worker_listener *listeners; /* owned array, one for each of settings.listeners */
 	uint32_t open_listeners;
+	struct authlist *offered; /* atomic: a reference, from the main thread to this one; NULL: nothing new */
 	uv_timer_t second;
 	pthread_t thread;
 	bool started, empty, closed;
@@ -53,9 +54,6 @@ void worker_drain(void *worker); /* answers say Connection: close, /readyz fails
 void worker_stop(void *worker);  /* no new connections; ends when the last exchange has */
 void worker_stop_at_once(void *worker);
 
-/* A new list for the relay, malloc'd; taken and freed by worker_take_list() in the worker's thread, or before that thread was started. */
-struct worker_list {
-	struct worker *worker;
-	struct authlist *list; /* a reference */
-};
-void worker_take_list(void *worker_list);
+/* A new list for the relay, which takes a reference of its own; a newer one replaces one that was not taken yet. Main thread, between init and done.
+ * It cannot fail, and needs no memory: a worker that kept an old list would let in who was removed from it. */
+void worker_offer_list(struct worker *w, struct authlist *list);

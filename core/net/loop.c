@@ -35,6 +35,8 @@ static void on_wake(uv_async_t *handle)
 		p->fn(p->arg);
 		free(p);
 	}
+	if (l->on_woken)
+		l->on_woken(l);
 }
 
 static void on_tick(uv_timer_t *handle)
@@ -140,6 +142,14 @@ bool loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
 	if (!open)
 		free(p);
 	return open;
+}
+
+void loop_wake(struct loop *l)
+{
+	pthread_mutex_lock(&l->posted_lock);
+	if (!l->closing)
+		uv_async_send(&l->wake);
+	pthread_mutex_unlock(&l->posted_lock);
 }
 
 void deadline_queue_open(struct loop *l, struct deadline_queue *q, uint32_t limit_ms,

@@ -45,7 +45,8 @@ struct loop {
 	        before_poll; /* runs after all callbacks of a turn, also timers and closings: sends what was gathered */
 	uv_timer_t tick;     /* coarse deadlines: one timer for all */
 	struct list deadline_queues;
-	uv_async_t wake; /* work from other threads */
+	uv_async_t wake;                  /* work from other threads */
+	void (*on_woken)(struct loop *l); /* after each wake-up; NULL: nobody wants to know. Set before the loop runs */
 	pthread_mutex_t posted_lock;
 	struct list posted;
 	bool closing;
@@ -61,6 +62,9 @@ void loop_done(struct loop *l);
 
 /* Calls fn(arg) in the loop's thread, soon, in the order of the calls. Any thread. False when there is no memory or the loop has stopped. */
 bool loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
+/* on_woken() runs in the loop's thread, soon, once for several calls; takes no memory. Any thread, until loop_done(). Nothing happens when the loop has
+ * stopped. */
+void loop_wake(struct loop *l);
 
 /* Milliseconds of the loop's clock: cached, one reading a turn. */
 static inline msec_t loop_now(const struct loop *l)
