@@ -302,10 +302,28 @@ static void publish_list(void *context, struct authlist *list)
 		worker_offer_list(&s->workers[i], list);
 }
 
+/* Another process on it is a mistake that must not wait to be noticed; without a state the node serves all the same. */
+static struct err open_state(struct server *s)
+{
+	static char problem[DB_PROBLEM_BYTES];
+	if (!s->settings->node_state_directory[0])
+		return OK;
+	struct err failed = state_open(s->settings->node_state_directory, &s->kept, problem);
+	if (failed.sys == -EBUSY)
+		return failed;
+	if (failed.code)
+		event_log(EVENT_STATE_FAILED, "%s", problem[0] ? problem : err_text(failed));
+	else if (problem[0] && state_read_only(s->kept))
+		event_log(EVENT_STATE_FAILED, "%s", problem);
+	else if (problem[0])
+		event_log(EVENT_STATE_REBUILT, "%s", problem);
+	return OK;
+}
+
 static struct err open_list(struct server *s)
 {
 	struct authlist_sync_options o = {
-	        .loop = &s->loop, .settings = s->settings, .publish = publish_list, .context = s};
+	        .loop = &s->loop, .settings = s->settings, .state = s->kept, .publish = publish_list, .context = s};
 	return authlist_sync_open(&o, &s->list);
 }
 
@@ -340,6 +358,8 @@ static void warn_about_certificates(const struct server *s)
 struct err server_init(struct server *s, const struct settings *settings, const char **where)
 {
 	*s = (struct server){.settings = settings};
+	*where = "node.state_directory";
+	TRY(open_state(s)); /* before there are threads and signal handlers: it forks */
 	*where = "event loop";
 	signal(SIGPIPE, SIG_IGN);
 	if (settings->node_name[0])
@@ -415,6 +435,7 @@ void server_done(struct server *s)
 		free(s->endpoint.fixed);
 	}
 	loop_done(&s->loop);
+	state_close(s->kept);
 }
 
 const char *server_not_ready(const struct server *s)

@@ -15,6 +15,7 @@ struct server {
 	struct upstream_endpoint endpoint;
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
+	struct state *kept;         /* owned; NULL: node.state_directory is not set or cannot be used */
 	struct authlist_sync *list; /* owned; NULL once the workers have ended */
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */

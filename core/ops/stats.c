@@ -138,6 +138,7 @@ static json_t *list_json(const struct stats_source *s)
 	set(o, "configured", json_boolean(f.configured));
 	set(o, "loaded", json_boolean(f.loaded));
 	set(o, "too_old", json_boolean(f.too_old));
+	set(o, "from_copy", json_boolean(f.from_copy));
 	set(o, "age_s", json_real((double)f.age / 1e6));
 	set(o, "generation", json_integer((json_int_t)f.generation));
 	set(o, "sha256", f.hash[0] ? json_string(f.hash) : json_null());

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/crypto/crypto.h"
+#include "core/relay/authlist_keep.h"
 #include "proto/authlist_doc.h"
 
 #include <errno.h>
@@ -20,6 +21,8 @@ struct reading {
 	const char *path; /* of the settings */
 	struct authlist_rows rows;
 	uint8_t hash[AUTHLIST_HASH_BYTES];
+	char *document; /* malloc'd, canonical; NULL unless good */
+	size_t document_len;
 	bool good;
 	char problem[AUTHLIST_DOC_PROBLEM_BYTES];
 };
@@ -28,7 +31,9 @@ struct authlist_sync {
 	struct authlist_sync_options o;
 	const char *path;         /* "": no list */
 	struct authlist *current; /* NULL: never loaded */
+	bool from_copy;           /* current was kept from before the start; its source has not said it since */
 	struct reading reading;
+	struct authlist_keep keep;
 	bool busy;        /* a reading is under way */
 	bool again, tell; /* one more after it; event 1004 although nothing changed */
 	bool closing;
@@ -78,15 +83,13 @@ static bool read_open_file(struct reading *r, int fd, char **text, size_t *len)
 
 static bool read_document(struct reading *r, struct slice text)
 {
-	size_t len;
 	struct err failed = authlist_doc_read(text, &r->rows, r->problem);
-	char *canonical = failed.code ? NULL : authlist_doc_write(&r->rows, &len);
-	if (canonical)
-		crypto_sha256(slice_of(canonical, len), r->hash);
+	r->document = failed.code ? NULL : authlist_doc_write(&r->rows, &r->document_len);
+	if (r->document)
+		crypto_sha256(slice_of(r->document, r->document_len), r->hash);
 	else if (!r->problem[0])
 		snprintf(r->problem, sizeof(r->problem), "cannot be taken: there is not enough memory");
-	free(canonical);
-	return canonical != NULL;
+	return r->document != NULL;
 }
 
 static void read_list(struct reading *r)
@@ -175,17 +178,22 @@ static void refused(struct authlist_sync *s, const char *problem)
 {
 	s->failures++;
 	snprintf(s->problem, sizeof(s->problem), "%.100s%s %s", s->path, strlen(s->path) > 100 ? "..." : "", problem);
+	unsigned long long age_s = s->current ? authlist_age(s->current, clock_now()) / 1000000 : 0;
 	if (!s->current)
 		event_log(EVENT_LIST_FAILED, "%s; there was no list yet, so nobody is let in", s->problem);
+	else if (authlist_too_old(s->current, clock_now()))
+		event_log(EVENT_LIST_FAILED,
+		          "%s; the last list%s is %llu s old, more than list.max_age_s: nobody is let in", s->problem,
+		          s->from_copy ? ", kept in node.state_directory," : "", age_s);
 	else
-		event_log(EVENT_LIST_FAILED, "%s; the list of %llu s ago stays in force for %u s at most", s->problem,
-		          (unsigned long long)(authlist_age(s->current, clock_now()) / 1000000),
+		event_log(EVENT_LIST_FAILED, "%s; the list of %llu s ago%s stays in force up to an age of %u s",
+		          s->problem, age_s, s->from_copy ? ", kept in node.state_directory," : "",
 		          s->o.settings->list_max_age_s);
 }
 
 static void take(struct authlist_sync *s, struct reading *r)
 {
-	bool tell = s->tell, same;
+	bool tell = s->tell || s->from_copy, same; /* what was kept is told when its source says it too */
 	s->tell = false;
 	if (!r->good) {
 		authlist_rows_done(&r->rows);
@@ -203,6 +211,7 @@ static void take(struct authlist_sync *s, struct reading *r)
 		struct err failed = authlist_new(&r->rows, r->hash, generation, (int64_t)clock_now(),
 		                                 s->o.settings->list_max_age_s * 1000000ull, &next);
 		if (failed.code) {
+			free(r->document);
 			refused(s, err_text(failed));
 			return;
 		}
@@ -210,15 +219,64 @@ static void take(struct authlist_sync *s, struct reading *r)
 		s->current = next;
 		s->o.publish(s->o.context, next);
 	}
+	s->from_copy = false;
+	authlist_keep_put(&s->keep, r->document, r->document_len);
 	if (!same || tell)
 		tell_list(s);
+}
+
+/* ---- the list of before the start ---- */
+
+/* On clock_now()'s scale. A time to come means that the clock was set back: how old the list really is, nobody knows, so it counts as too old. */
+static int64_t confirmed_before(uint64_t confirmed_s, usec_t max_age)
+{
+	enum { CLOCKS_DIFFER_S = 60 };
+	int64_t wall = (int64_t)clock_wall(), now = (int64_t)clock_now();
+	if (confirmed_s > (uint64_t)wall / 1000000 + CLOCKS_DIFFER_S)
+		return now - (int64_t)max_age - 1;
+	int64_t age = wall - (int64_t)confirmed_s * 1000000;
+	return age > 0 ? now - age : now;
+}
+
+static void not_kept(const char *why)
+{
+	event_log(EVENT_STATE_REBUILT, "the list of authorized servers kept in node.state_directory is not used: %s",
+	          why);
+}
+
+/* The source failed at the start. */
+static void take_kept(struct authlist_sync *s)
+{
+	struct state_list kept;
+	struct reading r = {0};
+	char *record = NULL;
+	usec_t max_age = s->o.settings->list_max_age_s * 1000000ull;
+	struct err failed = s->o.state ? state_last_list(s->o.state, &kept, &record) : OK;
+	if (failed.code)
+		not_kept(err_text(failed));
+	if (!record)
+		return;
+	if (!read_document(&r, kept.document)) {
+		authlist_rows_done(&r.rows);
+		not_kept(r.problem);
+	} else {
+		failed = authlist_new(&r.rows, r.hash, 1, confirmed_before(kept.confirmed_s, max_age), max_age,
+		                      &s->current);
+		if (failed.code)
+			not_kept(err_text(failed));
+		else
+			s->o.publish(s->o.context, s->current);
+		s->from_copy = !failed.code;
+	}
+	free(r.document);
+	free(record);
 }
 
 /* ---- when it is read ---- */
 
 static void free_when_over(struct authlist_sync *s)
 {
-	if (!s->closing || s->busy || s->open_handles)
+	if (!s->closing || s->busy || s->keep.busy || s->open_handles)
 		return;
 	authlist_unref(s->current);
 	free(s);
@@ -237,6 +295,7 @@ static void on_work_over(uv_work_t *work, int status)
 	s->busy = false;
 	if (s->closing) {
 		authlist_rows_done(&s->reading.rows);
+		free(s->reading.document);
 		free_when_over(s);
 		return;
 	}
@@ -280,6 +339,11 @@ void authlist_sync_refresh(struct authlist_sync *s)
 
 /* ---- life ---- */
 
+static void on_kept(struct authlist_keep *k)
+{
+	free_when_over(container_of(k, struct authlist_sync, keep));
+}
+
 struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out)
 {
 	struct authlist_sync *s = calloc(1, sizeof(*s));
@@ -288,6 +352,7 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	s->o = *o;
 	s->path = o->settings->list_file;
 	s->started = clock_now();
+	s->keep = (struct authlist_keep){.loop = o->loop, .state = o->state, .on_idle = on_kept};
 	uv_timer_init(&o->loop->uv, &s->period);
 	uv_timer_init(&o->loop->uv, &s->settle);
 	uv_fs_poll_init(&o->loop->uv, &s->watch);
@@ -301,6 +366,8 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	uv_fs_poll_start(&s->watch, on_change, s->path, WATCH_MS);
 	s->reading = (struct reading){.sync = s, .path = s->path};
 	read_list(&s->reading);
+	if (!s->reading.good)
+		take_kept(s);
 	take(s, &s->reading);
 	return OK;
 }
@@ -330,6 +397,7 @@ void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *o
 	if (!s->current)
 		return;
 	out->loaded = true;
+	out->from_copy = s->from_copy;
 	out->too_old = authlist_too_old(s->current, now);
 	out->generation = authlist_generation(s->current);
 	out->entries = authlist_rows_of(s->current)->entry_count;

@@ -1,16 +1,18 @@
 /* Keeps the list of authorized servers current: reads list.file at the start, when it changes, every list.refresh_s and on demand; checks it whole, and
  * keeps the last good one in memory and in node.state_directory. Owned by the server; main thread. Files are read in the thread pool (but at the
- * start), so a slow disk holds up neither this thread nor a request. Tells events 1004, 2003 and 3001. */
+ * start), so a slow disk holds up neither this thread nor a request. Tells events 1004, 2003, 3001 and 4050. */
 #pragma once
 #include "core/net/loop.h"
 #include "core/base/settings.h"
 #include "store/authlist.h"
+#include "store/state.h"
 
 struct authlist_sync;
 
 struct authlist_sync_options {
 	struct loop *loop;
 	const struct settings *settings; /* borrowed: outlives the sync */
+	struct state *state;             /* borrowed, used by nobody else; NULL: nothing survives a restart */
 	/* A list with other content than the one before; the first one within authlist_sync_open(). The receiver takes references of its own. */
 	void (*publish)(void *context, struct authlist *snapshot);
 	void *context;
@@ -26,7 +28,8 @@ void authlist_sync_close(struct authlist_sync *s);
 /* What /stats and /metrics tell. */
 struct authlist_facts {
 	bool configured; /* list.file is set */
-	bool loaded, too_old, from_copy;
+	bool loaded, too_old;
+	bool from_copy; /* kept from before the start, and its source has not said it since */
 	uint64_t generation, entries, denials, failures;
 	usec_t age;        /* since the source was last read well; without any: since the start */
 	char hash[65];     /* "" without a list */

@@ -113,3 +113,94 @@ def test_without_any_list_it_is_not_ready(node, cloud, tmp_path):
     assert "never loaded" in relay.stats()["not_ready_reason"]
     write(tmp_path / "list.json", EXCHANGE)
     eventually(lambda: relay.get_stats("/readyz")[0] == 200, 15)
+
+
+# ---- a restart while the source of the list is away ----
+
+def restarted(node, cloud, tmp_path, between, ready=True, **settings):
+    """A node that had a list, and was started again after `between`, which usually takes the list's file away."""
+    state = tmp_path / "state"
+    state.mkdir(exist_ok=True)
+    write(tmp_path / "list.json", EXCHANGE, FILES)
+    how = {"list.file": str(tmp_path / "list.json"), "node.state_directory": str(state), **{f"list.{name}": value for name, value in settings.items()}}
+    relay = node(cloud(), settings=how)
+    assert servers(relay)["entries"] == 2 and not servers(relay)["from_copy"]
+    relay.stop()
+    relay.events_file.unlink()
+    between(tmp_path)
+    return relay.start(ready=ready)
+
+
+def list_away(tmp_path):
+    (tmp_path / "list.json").unlink()
+
+
+def test_the_last_good_list_survives_a_restart(node, cloud, tmp_path):
+    """D04: its source is away at the start; it is in force, and says where it comes from. When the source is back, it counts again."""
+    relay = restarted(node, cloud, tmp_path, list_away)
+    seen = servers(relay)
+    assert seen["loaded"] and seen["from_copy"] and not seen["too_old"] and seen["entries"] == 2 and "No such file" in seen["problem"]
+    assert "kept in node.state_directory" in relay.event(3001)["text"] and not relay.events(1004)
+    write(tmp_path / "list.json", EXCHANGE, FILES)
+    relay.signal(signal.SIGHUP)
+    assert "files@EXAMPLE.ORG" in relay.event(1004)["text"]
+    again = servers(relay)
+    assert not again["from_copy"] and again["sha256"] == seen["sha256"] and again["generation"] == 1 and again["age_s"] < 5
+
+
+def test_its_age_goes_on_over_a_restart(node, cloud, tmp_path):
+    """D04: beyond list.max_age_s it decides about nobody."""
+    def gone_for_a_while(path):
+        list_away(path)
+        idle_for(6)
+    relay = restarted(node, cloud, tmp_path, gone_for_a_while, max_age_s=5, refresh_s=5)
+    seen = servers(relay)
+    assert seen["from_copy"] and seen["too_old"] and seen["age_s"] >= 5
+    assert "nobody is let in" in relay.event(3001)["text"]
+
+
+def test_a_newer_list_is_what_survives(node, cloud, tmp_path):
+    """D04: what was removed from the list stays removed."""
+    def changed(path):
+        write(path / "list.json", EXCHANGE)
+        relay.start()
+        eventually(lambda: servers(relay)["entries"] == 1)
+        relay.stop()
+        relay.events_file.unlink()
+        list_away(path)
+    relay = restarted(node, cloud, tmp_path, lambda path: None)
+    relay.stop()
+    changed(tmp_path)
+    relay.start()
+    assert servers(relay)["from_copy"] and servers(relay)["entries"] == 1
+
+
+def test_a_damaged_state_is_moved_aside(node, cloud, tmp_path):
+    """One clear line, and the node goes on without what was in it; the file is kept for whoever wants to know."""
+    def damaged(path):
+        list_away(path)
+        with open(path / "state" / "state", "r+b") as out:
+            out.truncate(5000)
+    relay = restarted(node, cloud, tmp_path, damaged, ready=False)
+    assert "it was cut" in relay.event(4050, 15)["text"] and len(relay.events(4050)) == 1
+    eventually(lambda: relay.get_stats("/readyz")[0] == 503)
+    assert list((tmp_path / "state").glob("state.damaged-*"))
+    write(tmp_path / "list.json", EXCHANGE)
+    eventually(lambda: relay.get_stats("/readyz")[0] == 200, 15)
+
+
+def test_a_second_node_on_the_same_state_is_refused(node, cloud, tmp_path):
+    (tmp_path / "state").mkdir()
+    settings = {"node.state_directory": str(tmp_path / "state")}
+    node(cloud(), settings=settings)
+    second = node(cloud(), start=False, settings=settings)
+    second.expected_exit = 69
+    second.start(ready=False)
+    assert second.wait() == 69
+    assert "in use by another process" in second.event(4000)["text"] and len(second.events()) == 1
+
+
+def test_a_directory_that_cannot_be_used_stops_nothing(node, cloud, tmp_path):
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = node(cloud(), settings={"list.file": str(tmp_path / "list.json"), "node.state_directory": str(tmp_path / "none")})
+    assert "No such file" in relay.event(4051)["text"] and servers(relay)["loaded"]

@@ -1,0 +1,379 @@
+#include "store/db.h"
+
+#include "core/base/check.h"
+#include "store/db_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHILD_SECONDS = 20, PATH_BYTES = 4200, MODE = 0640 };
+
+struct db {
+	MDB_env *env;
+	MDB_dbi dbi;
+	bool read_only;
+	int lock_fd;
+	char path[PATH_BYTES], lock_path[PATH_BYTES];
+	size_t map_bytes;
+};
+
+const char *db_strerror(int sys)
+{
+	return mdb_strerror(sys < 0 && sys > -1000 ? -sys : sys);
+}
+
+/* LMDB's own locks are left out: the lock of the whole file is held, and db.h allows one thread at a time. */
+static int open_env(const struct db *d, MDB_env **env)
+{
+	int failed = mdb_env_create(env);
+	if (failed)
+		return failed;
+	failed = mdb_env_set_mapsize(*env, d->map_bytes);
+	if (!failed)
+		failed = mdb_env_open(*env, d->path,
+		                      MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | (d->read_only ? MDB_RDONLY : 0), MODE);
+	if (failed) {
+		mdb_env_close(*env);
+		*env = NULL;
+	}
+	return failed;
+}
+
+/* ---- the child that looks before we do ---- */
+
+/* Page numbers that may be used again, as LMDB keeps them: a count, and then as many, falling. */
+static bool free_pages_sound(const MDB_val *value, size_t pages)
+{
+	const size_t *list = value->mv_data;
+	if (value->mv_size < sizeof(*list) || list[0] >= value->mv_size / sizeof(*list))
+		return false;
+	for (size_t i = 1; i <= list[0]; i++)
+		if (list[i] < 2 || list[i] >= pages || (i > 1 && list[i] >= list[i - 1]))
+			return false;
+	return true;
+}
+
+/* The head of the page that a key or a value lies in: LMDB believes it when it gives the page back. Its number is right when counting back from it
+ * leads to the first two pages. */
+static bool page_sound(const void *inside, size_t page_bytes, unsigned kind, size_t value_bytes)
+{
+	enum { FLAGS_AT = 10, PAGES_AT = 12, HEAD = 16, OVERFLOW = 4, MAGIC = 0xBEEFC0DE };
+	const uint8_t *page = (const uint8_t *)((uintptr_t)inside & ~(uintptr_t)(page_bytes - 1)), *first;
+	uint64_t number;
+	uint32_t pages, magic[2];
+	uint16_t flags;
+	memcpy(&number, page, sizeof(number));
+	memcpy(&flags, page + FLAGS_AT, sizeof(flags));
+	memcpy(&pages, page + PAGES_AT, sizeof(pages));
+	if (flags != kind || (kind == OVERFLOW && pages != (HEAD + value_bytes - 1) / page_bytes + 1))
+		return false;
+	first = (const uint8_t *)((uintptr_t)page - number * page_bytes);
+	memcpy(&magic[0], first + HEAD, sizeof(magic[0]));
+	memcpy(&magic[1], first + page_bytes + HEAD, sizeof(magic[1]));
+	return magic[0] == (uint32_t)MAGIC && magic[1] == (uint32_t)MAGIC;
+}
+
+/* Reads each byte of a tree. */
+static bool walk(MDB_txn *txn, MDB_dbi dbi, size_t pages)
+{
+	enum { LEAF = 2, OVERFLOW = 4, HEAD = 16 };
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	MDB_stat stat;
+	volatile uint8_t sum = 0;
+	size_t count = 0;
+	if (mdb_stat(txn, dbi, &stat) || mdb_cursor_open(txn, dbi, &cursor))
+		return false;
+	int end;
+	while ((end = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+		const uint8_t *bytes = value.mv_data;
+		for (size_t i = 0; i < value.mv_size; i++)
+			sum ^= bytes[i];
+		bool apart = ((uintptr_t)bytes & (stat.ms_psize - 1)) == HEAD; /* on pages of its own */
+		if (++count > stat.ms_entries || (dbi == 0 && !free_pages_sound(&value, pages)) ||
+		    !page_sound(key.mv_data, stat.ms_psize, LEAF, 0) ||
+		    (apart && !page_sound(bytes, stat.ms_psize, OVERFLOW, value.mv_size)))
+			return false;
+	}
+	return end == MDB_NOTFOUND && count == stat.ms_entries;
+}
+
+/* Writes that are taken back: each record goes, so that its pages are given back, and another comes, which uses free ones. */
+static bool practise(MDB_env *env)
+{
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	MDB_cursor *cursor;
+	static char bytes[65536], name[] = "try";
+	MDB_val key, value;
+	if (mdb_txn_begin(env, NULL, 0, &txn) || mdb_dbi_open(txn, NULL, 0, &dbi) || mdb_cursor_open(txn, dbi, &cursor))
+		return false;
+	int failed;
+	while ((failed = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
+		if ((failed = mdb_cursor_del(cursor, 0)))
+			return false;
+	key = (MDB_val){sizeof(name), name};
+	value = (MDB_val){sizeof(bytes), bytes};
+	if (failed == MDB_NOTFOUND)
+		failed = mdb_put(txn, dbi, &key, &value, 0);
+	mdb_txn_abort(txn);
+	return failed == 0 || failed == MDB_MAP_FULL;
+}
+
+static _Noreturn void look_at_all(const struct db *d)
+{
+	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGTERM, SIGINT};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (size_t i = 0; i < ARRAY_COUNT(deadly); i++)
+		signal(deadly[i], SIG_DFL);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+	alarm(CHILD_SECONDS);
+	int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC); /* an assertion's words would frighten, and say nothing */
+	if (quiet >= 0)
+		dup2(quiet, STDERR_FILENO);
+	MDB_env *env;
+	MDB_envinfo info;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	if (open_env(d, &env) || mdb_env_info(env, &info) || mdb_txn_begin(env, NULL, MDB_RDONLY, &txn))
+		_exit(1);
+	bool sound = mdb_dbi_open(txn, NULL, 0, &dbi) == 0 && walk(txn, 0, info.me_last_pgno + 1) &&
+	             walk(txn, dbi, info.me_last_pgno + 1);
+	mdb_txn_abort(txn);
+	_exit(sound && (d->read_only || practise(env)) ? 0 : 1);
+}
+
+/* wrong: "" when it is sound. */
+static bool examine_in_child(const struct db *d, char wrong[static DB_CHECK_WORDS])
+{
+	int status = 0;
+	pid_t child = fork();
+	if (child == 0)
+		look_at_all(d);
+	while (child > 0 && waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	if (child > 0 && (!WIFEXITED(status) || WEXITSTATUS(status)))
+		snprintf(wrong, DB_CHECK_WORDS, "its pages are damaged");
+	return child > 0;
+}
+
+/* ---- opening ---- */
+
+static struct err cannot(char problem[static DB_PROBLEM_BYTES], const char *path, const char *what, int error)
+{
+	snprintf(problem, DB_PROBLEM_BYTES, "%.300s %s: %s", path, what, strerror(error));
+	return ERR_OF(FILE, .sys = -error, .what = problem);
+}
+
+/* Held until the process ends: the file says who may map the other one. */
+static struct err take_lock(struct db *d, char problem[static DB_PROBLEM_BYTES])
+{
+	d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, MODE);
+	if (d->lock_fd < 0 && (errno == EROFS || errno == EACCES)) {
+		int why = errno;
+		d->lock_fd = open(d->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		d->read_only = d->lock_fd >= 0;
+		errno = why;
+	}
+	if (d->lock_fd < 0)
+		return cannot(problem, d->lock_path, "cannot be made", errno);
+	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return OK;
+	if (errno != EWOULDBLOCK)
+		return cannot(problem, d->lock_path, "cannot be locked", errno);
+	snprintf(problem, DB_PROBLEM_BYTES,
+	         "%.300s is in use by another process: give each node a node.state_directory of its own", d->path);
+	return ERR_OF(FILE, .sys = -EBUSY, .what = problem);
+}
+
+/* wrong: "" when it may be mapped, or is not there. */
+static struct err examine(struct db *d, char wrong[static DB_CHECK_WORDS], char problem[static DB_PROBLEM_BYTES])
+{
+	uint64_t used;
+	*wrong = 0;
+	int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENOENT ? OK : cannot(problem, d->path, "cannot be opened", errno);
+	bool whole = db_check_size(fd, wrong, &used);
+	close(fd);
+	if (whole && used && !examine_in_child(d, wrong))
+		return cannot(problem, d->path, "cannot be examined: no child process", errno);
+	return OK;
+}
+
+static struct err move_aside(struct db *d, const char *wrong, char problem[static DB_PROBLEM_BYTES])
+{
+	char aside[PATH_BYTES + 32];
+	snprintf(aside, sizeof(aside), "%s.damaged-%lld", d->path, (long long)time(NULL));
+	if (rename(d->path, aside))
+		return cannot(problem, d->path, "is damaged and cannot be moved aside", errno);
+	snprintf(problem, DB_PROBLEM_BYTES, "%.150s: %s; it was moved to %.200s and a new one made", d->path, wrong,
+	         aside);
+	return OK;
+}
+
+/* The one tree without name; made by the first write. */
+static int open_tree(struct db *d)
+{
+	MDB_txn *txn;
+	int failed = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+	if (failed)
+		return failed;
+	failed = mdb_dbi_open(txn, NULL, 0, &d->dbi);
+	mdb_txn_abort(txn);
+	return failed;
+}
+
+static struct err open_locked(struct db *d, char problem[static DB_PROBLEM_BYTES])
+{
+	char wrong[DB_CHECK_WORDS];
+	TRY(take_lock(d, problem));
+	if (!d->read_only && access(d->path, W_OK) && errno != ENOENT)
+		d->read_only = true;
+	TRY(examine(d, wrong, problem));
+	if (*wrong)
+		TRY(move_aside(d, wrong, problem));
+	int failed = open_env(d, &d->env);
+	if (!failed)
+		failed = open_tree(d);
+	if (failed) {
+		snprintf(problem, DB_PROBLEM_BYTES, "%.300s cannot be opened: %s", d->path, db_strerror(failed));
+		return ERR_OF(FILE, .sys = failed > 0 ? -failed : failed, .what = problem);
+	}
+	if (d->read_only)
+		snprintf(problem, DB_PROBLEM_BYTES, "%.300s can be read but not written", d->path);
+	return OK;
+}
+
+struct err db_open(const char *directory, const char *name, size_t map_bytes, struct db **out,
+                   char problem[static DB_PROBLEM_BYTES])
+{
+	*problem = 0;
+	*out = NULL;
+	struct db *d = calloc(1, sizeof(*d));
+	if (!d)
+		return ERR_OF(NO_MEMORY);
+	d->lock_fd = -1;
+	d->map_bytes = map_bytes;
+	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", directory, name) >= sizeof(d->path) - sizeof(".lock")) {
+		db_close(d);
+		return cannot(problem, directory, "cannot hold the file", ENAMETOOLONG);
+	}
+	memcpy(d->lock_path, d->path, sizeof(d->lock_path));
+	strcat(d->lock_path, ".lock");
+	struct err failed = open_locked(d, problem);
+	if (failed.code)
+		db_close(d);
+	else
+		*out = d;
+	return failed;
+}
+
+void db_close(struct db *d)
+{
+	if (!d)
+		return;
+	if (d->env)
+		mdb_env_close(d->env);
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	free(d);
+}
+
+bool db_read_only(const struct db *d)
+{
+	return d->read_only;
+}
+
+/* ---- reading and writing ---- */
+
+/* Somebody may have cut it meanwhile; what is mapped then is SIGBUS. After a commit the file may end before its last page, which was given back
+ * unused: it is made as long as it says. */
+static struct err check_length(const struct db *d, bool lengthen)
+{
+	char wrong[DB_CHECK_WORDS];
+	uint64_t used;
+	mdb_filehandle_t fd;
+	MDB_envinfo info;
+	MDB_stat stat;
+	struct stat st;
+	if (mdb_env_get_fd(d->env, &fd) || mdb_env_info(d->env, &info) || mdb_env_stat(d->env, &stat) || fstat(fd, &st))
+		return ERR_OF(FILE, .what = "the state file cannot be examined");
+	used = (info.me_last_pgno + 1) * stat.ms_psize;
+	if (lengthen && (uint64_t)st.st_size < used && ftruncate(fd, (off_t)used))
+		return ERR_OF(FILE, .sys = -errno, .what = "the state file cannot be lengthened");
+	if (!lengthen && !db_check_size(fd, wrong, &used))
+		return ERR_OF(FILE, .what = "the state file was cut or overwritten while in use; restart the node");
+	return OK;
+}
+
+struct err db_read(struct db *d, const char *key, char **value, size_t *len)
+{
+	MDB_txn *txn;
+	MDB_val found, name = {strlen(key), (void *)(uintptr_t)key};
+	*value = NULL;
+	*len = 0;
+	if (!d->env)
+		return ERR_OF(FILE, .what = "the state file is not open since a write failed");
+	TRY(check_length(d, false));
+	int failed = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+	if (failed)
+		return ERR_OF(FILE, .sys = failed, .what = "the state file cannot be read");
+	failed = mdb_get(txn, d->dbi, &name, &found);
+	if (failed == 0 && (*value = malloc(found.mv_size + 1))) {
+		memcpy(*value, found.mv_data, found.mv_size);
+		*len = found.mv_size;
+	}
+	mdb_txn_abort(txn);
+	if (failed == 0)
+		return *value ? OK : ERR_OF(NO_MEMORY);
+	return failed == MDB_NOTFOUND ? OK : ERR_OF(FILE, .sys = failed, .what = "the state file cannot be read");
+}
+
+/* A failed write of LMDB's first pages ends the environment: it is opened anew. */
+static int open_again(struct db *d)
+{
+	mdb_env_close(d->env);
+	d->env = NULL;
+	int failed = open_env(d, &d->env);
+	return failed ? failed : open_tree(d);
+}
+
+struct err db_write(struct db *d, const char *key, struct slice value)
+{
+	static const char failing[] = "the state file cannot be written";
+	MDB_txn *txn;
+	MDB_val name = {strlen(key), (void *)(uintptr_t)key}, bytes = {value.len, (void *)(uintptr_t)value.at};
+	int failed = d->read_only ? EROFS : d->env ? 0 : open_again(d);
+	if (failed)
+		return ERR_OF(FILE, .sys = failed, .what = failing);
+	TRY(check_length(d, false));
+	failed = mdb_txn_begin(d->env, NULL, 0, &txn);
+	if (failed == MDB_PANIC) {
+		failed = open_again(d);
+		if (!failed)
+			failed = mdb_txn_begin(d->env, NULL, 0, &txn);
+	}
+	if (failed)
+		return ERR_OF(FILE, .sys = failed, .what = failing);
+	failed = mdb_put(txn, d->dbi, &name, &bytes, 0);
+	if (failed)
+		mdb_txn_abort(txn);
+	else
+		failed = mdb_txn_commit(txn);
+	if (failed)
+		return ERR_OF(FILE, .sys = failed, .what = failing);
+	return check_length(d, true);
+}
