@@ -45,6 +45,7 @@ struct admin {
 	char audit_problem[TEXT_BYTES];
 	struct deadline_queue idle;
 	unsigned calls;
+	struct list for_list; /* of admin_call: wait until the list has been read */
 	struct admin_conn slots[CONNECTIONS_MAX];
 };
 
@@ -199,6 +200,29 @@ void admin_fail(struct admin_call *call, int code, const char *mend, const char 
 	if (json_array_size(call->says))
 		admin_set(o, "says", json_incref(call->says));
 	end_call(call, o);
+}
+
+void admin_wait_for_list(struct admin_call *call)
+{
+	list_push_back(&call->admin->for_list, &call->link);
+}
+
+static void on_list_settled(void *context)
+{
+	struct admin *a = context;
+	/* Who is told may ask again at once: that waits for the next reading. */
+	struct list told = {0};
+	list_init(&told);
+	while (list_first(&a->for_list)) {
+		struct list *link = list_first(&a->for_list);
+		list_remove(link);
+		list_push_back(&told, link);
+	}
+	while (list_first(&told)) {
+		struct list *link = list_first(&told);
+		list_remove(link);
+		admin_list_settled(container_of(link, struct admin_call, link));
+	}
 }
 
 static void refuse_role(struct admin_call *call)
@@ -482,6 +506,7 @@ struct err admin_open(struct loop *main_loop, const struct admin_source *source,
 	a->loop = main_loop;
 	a->source = source;
 	a->path = strdup(source->settings->admin_socket);
+	list_init(&a->for_list);
 	deadline_queue_open(main_loop, &a->idle, IDLE_MS, on_expired, a);
 	struct err e = groups && a->path
 	                       ? admin_roles_read(source->settings, slice_of(groups, len), geteuid(), &a->roles)
@@ -494,6 +519,8 @@ struct err admin_open(struct loop *main_loop, const struct admin_source *source,
 		return e;
 	}
 	open_audit(a, source->settings->node_state_directory);
+	if (source->list)
+		authlist_sync_on_settled(source->list, on_list_settled, a);
 	*out = a;
 	return OK;
 }
@@ -518,5 +545,11 @@ void admin_close(struct admin *a)
 		uv_close((uv_handle_t *)&a->listening, on_listening_closed);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		close_conn(&a->slots[i]);
+	if (a->source->list)
+		authlist_sync_on_settled(a->source->list, NULL, NULL);
+	/* Nobody hears them any more, so they end here, and a with the last of them. */
+	a->calls++;
+	on_list_settled(a);
+	a->calls--;
 	free_when_empty(a);
 }

@@ -2,6 +2,7 @@
  * once or later, with admin_done() or admin_fail(); the call is freed by that. Main thread. */
 #pragma once
 #include "core/base/check.h"
+#include "core/base/list.h"
 #include "core/ops/admin.h"
 #include "core/ops/admin_peer.h"
 #include "core/ops/admin_rows.h"
@@ -21,6 +22,7 @@ struct admin_call {
 	enum admin_command command;
 	json_t *arguments; /* checked against the row */
 	json_t *says;      /* sentences for people */
+	struct list link;  /* in those that wait for the list to be read */
 };
 
 #define ADMIN(name, function, role, usage, help) void admin_run_##function(struct admin_call *c);
@@ -39,6 +41,10 @@ void admin_say(struct admin_call *c, const char *format, ...) PRINTF_LIKE(2, 3);
 void admin_done(struct admin_call *c, json_t *result);
 /* exit: a number of sysexits.h. mend: what to do about it; "" when there is nothing. */
 void admin_fail(struct admin_call *c, int exit, const char *mend, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* admin_list_settled(c) is called once the list has been read; then c can end. */
+void admin_wait_for_list(struct admin_call *c);
+void admin_list_settled(struct admin_call *c);
 
 /* json_object_set_new() with what may have failed before. */
 static inline void admin_set(json_t *object, const char *key, json_t *value)

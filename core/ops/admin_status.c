@@ -26,6 +26,24 @@ static json_t *you_json(const struct admin_call *c)
 	return o;
 }
 
+static json_t *list_json(const struct admin_call *c)
+{
+	struct authlist_facts f = {0};
+	json_t *o = json_object();
+	if (c->source->list)
+		authlist_sync_facts(c->source->list, &f);
+	admin_set(o, "file", f.configured ? admin_string(c->source->settings->list_file) : json_null());
+	admin_set(o, "loaded", json_boolean(f.loaded));
+	admin_set(o, "too_old", json_boolean(f.too_old));
+	admin_set(o, "entries", json_integer((json_int_t)f.entries));
+	admin_set(o, "denials", json_integer((json_int_t)f.denials));
+	admin_set(o, "age_s", json_integer((json_int_t)(f.age / 1000000)));
+	admin_set(o, "generation", json_integer((json_int_t)f.generation));
+	admin_set(o, "sha256", f.hash[0] ? json_string(f.hash) : json_null());
+	admin_set(o, "problem", f.problem[0] ? admin_string(f.problem) : json_null());
+	return o;
+}
+
 void admin_run_status(struct admin_call *c)
 {
 	const struct stats_source *s = c->source->stats;
@@ -44,6 +62,7 @@ void admin_run_status(struct admin_call *c)
 	admin_set(o, "authentication", json_string(s->loopback_caller ? "OFF (test switch)" : "on"));
 	admin_set(o, "upstream", admin_string(c->source->settings->upstream_url));
 	admin_set(o, "you", you_json(c));
+	admin_set(o, "list", list_json(c));
 	admin_set(o, "audit", audit_json(c));
 	admin_done(c, o);
 }

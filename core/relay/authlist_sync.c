@@ -43,6 +43,8 @@ struct authlist_sync {
 	usec_t started;
 	uint64_t failures;
 	char problem[640];
+	void (*settled)(void *context);
+	void *settled_context;
 };
 
 /* ---- reading, in any thread ---- */
@@ -305,6 +307,8 @@ static void on_work_over(uv_work_t *work, int status)
 		s->again = false;
 		begin_reading(s);
 	}
+	if (!s->busy && s->settled)
+		s->settled(s->settled_context);
 }
 
 static void begin_reading(struct authlist_sync *s)
@@ -335,6 +339,17 @@ void authlist_sync_refresh(struct authlist_sync *s)
 {
 	s->tell = true;
 	begin_reading(s);
+}
+
+void authlist_sync_on_settled(struct authlist_sync *s, void (*settled)(void *context), void *context)
+{
+	s->settled = settled;
+	s->settled_context = context;
+}
+
+const struct authlist *authlist_sync_current(const struct authlist_sync *s)
+{
+	return s->current;
 }
 
 /* ---- life ---- */

@@ -22,6 +22,10 @@ struct authlist_sync_options {
 struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out);
 /* Reads it anew, changed or not; event 1004 tells all of it again. */
 void authlist_sync_refresh(struct authlist_sync *s);
+/* Called when a reading is over, well or not, and no other follows it at once. One receiver; NULL: none. */
+void authlist_sync_on_settled(struct authlist_sync *s, void (*settled)(void *context), void *context);
+/* Borrowed until the next turn of the loop; NULL: never loaded. */
+const struct authlist *authlist_sync_current(const struct authlist_sync *s);
 /* Frees itself when its handles and its work have ended; no publish() any more. NULL is fine. */
 void authlist_sync_close(struct authlist_sync *s);
 

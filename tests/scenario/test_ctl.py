@@ -163,8 +163,8 @@ def test_without_a_state_directory_there_is_no_record(administered):
 
 # ---- what is promised to people and to programs ----
 
-def test_the_examples_of_the_document_are_true(administered):
-    relay = administered()
+def test_the_examples_of_the_document_are_true(listed):
+    relay = listed()
     shown = examples(ROOT / "docs/administration.md")
     assert len(shown) > 5
     for command, lines in shown:
@@ -172,14 +172,161 @@ def test_the_examples_of_the_document_are_true(administered):
         assert matches(lines, have), f"$ {command}\n" + "\n".join(have)
 
 
-def test_answers_have_the_shape_of_the_schema(administered):
+LIST = {"version": 1,
+        "entries": [
+            {"sid": "S-1-5-21-1-2-3-1104", "role": "exchange", "name": "CORP\\Exchange Servers", "kind": "group", "added": "2026-11-20T10:00:00Z"},
+            {"sid": "S-1-5-21-1-2-3-1120", "role": "fci", "name": "CORP\\FS01$", "kind": "computer", "added": "2026-11-21T10:00:00Z"},
+            {"sid": "S-1-5-21-7-8-9-1120", "role": "fci", "name": "SUB\\FS01$", "kind": "computer", "added": "2026-11-21T11:00:00Z"},
+            {"principal": "sp@EXAMPLE.ORG", "role": "sharepoint", "added": "2026-11-22T10:00:00Z"}],
+        "deny": [{"sid": "S-1-5-21-1-2-3-1120", "until": "2030-12-24T00:00:00Z", "why": "under examination"}]}
+
+
+def put_list(place, document):
+    path = f"{place}/list.json"
+    with open(path + ".new", "w") as out:
+        json.dump(document, out) if isinstance(document, dict) else out.write(document)
+    os.rename(path + ".new", path)
+    return path
+
+
+@pytest.fixture
+def listed(administered, place):
+    """A node with LIST; its watch of the file is of no use here, so that what a refresh does can be seen."""
+    def make(**settings):
+        return administered({"list.file": put_list(place, LIST), **settings})
+    return make
+
+
+# The arguments with which each command does what its schema says.
+ARGUMENTS = {"servers show": ["FS01$"], "servers add": ["S-1-5-21-1-2-3-99", "fci"], "servers remove": ["sp@EXAMPLE.ORG"],
+             "deny add": ["S-1-5-21-1-2-3-98", "--why", "trial"], "deny lift": ["S-1-5-21-1-2-3-1120"]}
+
+
+def test_answers_have_the_shape_of_the_schema(listed):
     schema = json.loads((ROOT / "docs/admin.schema.json").read_text(encoding="utf-8"))
     assert set(rows()) <= set(schema["definitions"]), "a command has no definition"
-    relay = administered()
+    relay = listed()
     for command in rows():
-        answer = json.loads(ctl("--json", *command.split(), relay=relay).stdout)
+        words = ["S-1-5-21-1-2-3-1120"] if command == "servers show" else ARGUMENTS.get(command, [])
+        answer = json.loads(ctl("--json", *command.split(), *words, relay=relay).stdout)
         jsonschema.validate(answer, schema)
+        assert answer["ok"], answer
         jsonschema.validate(answer["result"], {**schema["definitions"][command], "definitions": schema["definitions"]})
     refused = json.loads(ctl("--json", "audit", "list", "--last", "x", relay=relay).stdout)
     jsonschema.validate(refused, schema)
     assert refused["ok"] is False
+
+
+# ---- the list ----
+
+def result(*words, relay):
+    answer = json.loads(ctl("--json", *words, relay=relay).stdout)
+    assert answer["ok"], answer
+    return answer["result"]
+
+
+def test_the_list_is_shown_with_who_is_denied(listed):
+    relay = listed()
+    said = ctl("servers", "list", relay=relay)
+    assert said.returncode == 0 and said.stdout.splitlines()[0].split() == ["ROLE", "KIND", "NAME", "ID", "ADDED"]
+    assert "CORP\\Exchange Servers" in said.stdout and "sp@EXAMPLE.ORG" in said.stdout
+    assert [one["id"] for one in result("servers", "list", "--role", "fci", relay=relay)["entries"]] == \
+        ["S-1-5-21-1-2-3-1120", "S-1-5-21-7-8-9-1120"]
+    shown = result("servers", "show", "corp\\fs01$", relay=relay)
+    assert shown["id"] == "S-1-5-21-1-2-3-1120" and shown["denials"][0]["why"] == "under examination"
+    assert result("deny", "list", relay=relay)["denials"][0]["until"] == "2030-12-24T00:00:00Z"
+    assert result("status", relay=relay)["list"]["entries"] == 4
+
+
+@pytest.mark.parametrize("who, says", [
+    ("FS01$", "2 entries are called FS01$"), ("CORP\\FS01", "did you mean CORP\\FS01$?"), ("nobody", "servers list"),
+])
+def test_a_name_that_is_not_one_entry_is_refused_helpfully(listed, who, says):
+    said = ctl("servers", "show", who, relay=listed())
+    assert said.returncode == 65 and says in said.stderr
+    if who == "FS01$":
+        assert "S-1-5-21-1-2-3-1120" in said.stderr and "S-1-5-21-7-8-9-1120" in said.stderr
+
+
+def test_what_is_exported_can_be_the_file(listed, place):
+    relay = listed()
+    text = ctl("servers", "export", relay=relay).stdout
+    before = result("status", relay=relay)["list"]["sha256"]
+    put_list(place, text)
+    assert result("policy", "refresh", relay=relay)["sha256"] == before
+    assert json.loads(text)["entries"][3]["principal"] == "sp@EXAMPLE.ORG"
+
+
+def test_a_refresh_reads_the_file_now_and_says_what_came_of_it(listed, place):
+    """D09: on demand; C01: what add and remove print makes a list that is taken. D08: a broken file changes nothing."""
+    relay = listed()
+    line = result("servers", "add", "S-1-5-21-1-2-3-1300", "fci", "--kind", "computer", "--name", "CORP\\FS02$", relay=relay)["line"]
+    away = json.loads(result("servers", "remove", "sp@EXAMPLE.ORG", relay=relay)["line"])
+    entries = [one for one in LIST["entries"] if one != away] + [json.loads(line)]
+    assert len(entries) == 4
+    put_list(place, {**LIST, "entries": entries})
+    said = ctl("policy", "refresh", relay=relay)
+    assert said.returncode == 0 and "4 entries" in said.stdout and "generation 2" in said.stdout
+    assert result("servers", "show", "FS02$", relay=relay)["kind"] == "computer"
+    put_list(place, "{")
+    said = ctl("policy", "refresh", relay=relay)
+    assert said.returncode == 65 and "list.json" in said.stderr and "stays in force" in said.stderr
+    assert result("servers", "show", "FS02$", relay=relay)["role"] == "fci"
+
+
+def test_a_denial_that_is_printed_is_taken(listed, place):
+    relay = listed()
+    line = result("deny", "add", "CORP\\Exchange Servers", "--until", "2031-01-01T00:00:00Z", "--why", "incident 7", relay=relay)["line"]
+    put_list(place, {**LIST, "deny": LIST["deny"] + [json.loads(line)]})
+    assert result("policy", "refresh", relay=relay)["denials"] == 2
+    assert {one["why"] for one in result("deny", "list", relay=relay)["denials"]} == {"under examination", "incident 7"}
+    lifted = json.loads(result("deny", "lift", "S-1-5-21-1-2-3-1120", relay=relay)["line"])
+    assert lifted == LIST["deny"][0]
+    assert ctl("deny", "add", "sp@EXAMPLE.ORG", "--until", "2001-01-01T00:00:00Z", relay=relay).returncode == 65
+
+
+@pytest.mark.parametrize("words, says", [
+    (["S-1-5-21-1-2-3-9", "admin"], "exchange, sharepoint or fci"),
+    (["S-1-5-21-1-2-3-9", "Exchange"], "exchange, sharepoint or fci"),
+    (["S-1-5-32-544", "fci"], "no account or group of a domain"),
+    (["S-1-5-21-1-2-3-1104", "fci"], "on the list already, with the role exchange"),
+    (["FS09", "fci"], "asks no directory"),
+    (["a@b@c", "fci"], "NAME@REALM"),
+    (["S-1-5-21-1-2-3-9", "exchange"], "--kind group"),
+    (["S-1-5-21-1-2-3-9", "exchange", "--kind", "user"], "single account"),
+    (["S-1-5-21-1-2-3-9", "exchange", "--kind", "distribution", "--force"], "distribution group"),
+    (["ex@EXAMPLE.ORG", "exchange"], "--force"),
+    (["S-1-5-21-1-2-3-9", "fci", "--kind", "robot"], "a kind is"),
+    (["S-1-5-21-1-2-3-9", "fci", "--name", "a\u202eb"], "direction"),
+])
+def test_what_may_not_be_added_is_refused_with_what_would_help(listed, words, says):
+    """C02: there is no other role."""
+    said = ctl("servers", "add", *words, relay=listed())
+    assert said.returncode in (64, 65) and says in said.stderr, said.stderr
+
+
+def test_an_exchange_entry_is_added_with_a_warning(listed):
+    """C27: by raw SID without a directory."""
+    relay = listed()
+    said = ctl("servers", "add", "S-1-5-21-1-2-3-1400", "exchange", "--kind", "group", relay=relay)
+    assert said.returncode == 0 and "super-user credential" in said.stdout and "list.json" in said.stdout
+    assert '"sid": "S-1-5-21-1-2-3-1400"' in said.stdout and "Nothing is changed yet" in said.stdout
+    assert ctl("servers", "add", "ex@EXAMPLE.ORG", "exchange", "--force", relay=relay).returncode == 0
+
+
+def test_without_a_list_it_is_said_how_to_get_one(administered):
+    relay = administered()
+    for words in (["servers", "list"], ["policy", "refresh"], ["deny", "list"]):
+        said = ctl(*words, relay=relay)
+        assert said.returncode == 78 and "list.file" in said.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="becomes other users")
+def test_what_lets_in_needs_the_highest_role(listed):
+    relay = listed(**{"admin.operators": "50002", "admin.group": "50002"})
+    as_operator = {"user": STRANGER, "group": STRANGER, "extra_groups": [50002]}
+    assert ctl("policy", "refresh", relay=relay, **as_operator).returncode == 0
+    assert ctl("deny", "add", "S-1-5-21-1-2-3-9", relay=relay, **as_operator).returncode == 0
+    for words in (["servers", "add", "S-1-5-21-1-2-3-9", "fci"], ["deny", "lift", "S-1-5-21-1-2-3-1120"]):
+        said = ctl(*words, relay=relay, **as_operator)
+        assert said.returncode == 77 and "security-admin" in said.stderr
