@@ -26,11 +26,12 @@ struct stats_source {
 
 /* "ready", "not ready" or "draining" */
 const char *stats_state(const struct stats_source *s);
-/* The state for people: "ready", or why not; and whatever they must not overlook. */
-void stats_sentence(const struct stats_source *s, char *out, size_t room);
+/* The state for people: "ready", or why not; and whatever they must not overlook. Whether all is well. */
+bool stats_sentence(const struct stats_source *s, char *out, size_t room);
 
 /* malloc'd and NUL-terminated; NULL: no memory. */
 char *stats_json(const struct stats_source *s, size_t *len);
+char *stats_page(const struct stats_source *s, size_t *len); /* HTML */
 char *stats_prometheus(const struct stats_source *s, size_t *len);
 
 /* What is exported besides the rows of metrics.def. */

@@ -16,13 +16,27 @@ const char *stats_state(const struct stats_source *s)
 	return s->not_ready_reason && s->not_ready_reason(s->context) ? "not ready" : "ready";
 }
 
-void stats_sentence(const struct stats_source *s, char *out, size_t room)
+static const char *list_trouble(const struct stats_source *s)
+{
+	struct authlist_facts f = {0};
+	if (s->list)
+		authlist_sync_facts(s->list, &f);
+	if (f.too_old)
+		return "; the list of authorized servers is too old, so callers are told to try later";
+	if (f.loaded && f.problem[0])
+		return "; the list of authorized servers cannot be read, and the last good one is in force";
+	return f.loaded && f.entries == 0 ? "; the list of authorized servers is empty, so nobody is let in" : "";
+}
+
+bool stats_sentence(const struct stats_source *s, char *out, size_t room)
 {
 	const char *reason = s->not_ready_reason ? s->not_ready_reason(s->context) : NULL, *state = stats_state(s);
+	const char *trouble = list_trouble(s);
 	bool same = reason && strcmp(reason, state) == 0;
-	snprintf(out, room, "%s%s%s%s%s", state, reason && !same ? ": " : "", reason && !same ? reason : "",
+	snprintf(out, room, "%s%s%s%s%s%s", state, reason && !same ? ": " : "", reason && !same ? reason : "", trouble,
 	         s->loopback_caller ? "; AUTHENTICATION IS OFF (test switch): every loopback caller is " : "",
 	         s->loopback_caller ? s->loopback_caller : "");
+	return strcmp(state, "ready") == 0 && !*trouble && !s->loopback_caller;
 }
 
 static uint64_t count_entries(const char *directory)

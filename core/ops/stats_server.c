@@ -85,8 +85,9 @@ static struct page page_of(const struct stats_source *source, const struct http_
 	struct slice path = head->path;
 	bool stats = slice_equal(path, SLICE("/stats")), metrics = slice_equal(path, SLICE("/metrics"));
 	bool livez = slice_equal(path, SLICE("/livez")), readyz = slice_equal(path, SLICE("/readyz"));
-	if (!stats && !metrics && !livez && !readyz)
-		return plain_page(404, "here are /stats /metrics /livez /readyz\n");
+	bool front = slice_equal(path, SLICE("/"));
+	if (!stats && !metrics && !livez && !readyz && !front)
+		return plain_page(404, "here are / /stats /metrics /livez /readyz\n");
 	if (head->method != HTTP_GET && head->method != HTTP_HEAD) {
 		struct page page = plain_page(405, "this address takes GET\n");
 		page.extra = "Allow: GET, HEAD\r\n";
@@ -100,6 +101,13 @@ static struct page page_of(const struct stats_source *source, const struct http_
 	if (stats) {
 		char *body = stats_json(source, &len);
 		return made_page("application/json", body, len);
+	}
+	if (front) {
+		char *body = stats_page(source, &len);
+		struct page page = made_page("text/html; charset=utf-8", body, len);
+		page.extra = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; frame-ancestors "
+		             "'none'\r\n";
+		return page;
 	}
 	char *body = stats_prometheus(source, &len);
 	return made_page("text/plain; version=0.0.4; charset=utf-8", body, len);

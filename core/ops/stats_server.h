@@ -1,4 +1,4 @@
-/* Statistics over HTTP, on the main loop, away from callers: /stats /metrics /livez /readyz. Loopback, or TLS with client certificates, or listed addresses
+/* Statistics over HTTP, on the main loop, away from callers: / /stats /metrics /livez /readyz. Loopback, or TLS with client certificates, or listed addresses
  * only. At most 64 connections, 10 s for anything but silence between requests. Main thread. */
 #pragma once
 #include "core/base/settings.h"

@@ -8,10 +8,12 @@ import socket
 import stat
 import subprocess
 import tempfile
+import urllib.request
 
 import jsonschema
 import pytest
 
+from support import net
 from support.ctl import ask, ctl, examples, matches, rows, run_example, talk
 from support.node import ROOT, program
 
@@ -330,3 +332,39 @@ def test_what_lets_in_needs_the_highest_role(listed):
     for words in (["servers", "add", "S-1-5-21-1-2-3-9", "fci"], ["deny", "lift", "S-1-5-21-1-2-3-1120"]):
         said = ctl(*words, relay=relay, **as_operator)
         assert said.returncode == 77 and "security-admin" in said.stderr
+
+
+# ---- the page for people ----
+
+def test_the_page_says_how_the_node_is_in_one_sentence(listed, place):
+    relay = listed()
+    status, page = relay.get_stats("/")
+    assert status == 200 and '<p class="state bad">ready; AUTHENTICATION IS OFF' in page
+    assert "CORP\\Exchange Servers" in page and "S-1-5-21-1-2-3-1104" in page and "security group" in page
+    assert result("status", relay=relay)["list"]["sha256"] in page
+    assert "The node refused nothing" in page and "service started" in page
+    put_list(place, "{")
+    assert ctl("policy", "refresh", relay=relay).returncode == 65
+    page = relay.get_stats("/")[1]
+    assert "cannot be read, and the last good one is in force" in page and "The list could not be read" in page
+    assert "S-1-5-21-1-2-3-1104" in page
+
+
+def test_the_page_names_what_was_refused_and_why(listed):
+    relay = listed(**{"node.state_directory": ""})
+    for _ in range(3):
+        assert relay.ask(b"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").status == 404
+    page = relay.get_stats("/")[1]
+    assert "<tr><td>3<td>404<td>no such service on this connector<td>gives up" in page
+    assert "refused nothing" not in page and "3 refused for good" in page
+
+
+def test_the_page_shows_hostile_names_as_text_and_runs_nothing(administered, place):
+    hostile = "<script>alert('1')</script>&\""
+    relay = administered({"list.file": put_list(place, {**LIST, "entries": [{**LIST["entries"][0], "name": hostile}]})}, caller=None)
+    with urllib.request.urlopen(f"http://{net.HOST}:{relay.stats_port}/", timeout=10) as got:
+        page, policy = got.read().decode(), got.headers["Content-Security-Policy"]
+        assert got.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "<script" not in page and "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;" in page
+    assert "default-src 'none'" in policy and "script-src" not in policy
+    assert '<p class="state good">ready</p>' in page

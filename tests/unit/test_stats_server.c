@@ -145,6 +145,11 @@ static void pages_are_served(void **state)
 	text = get("/metrics?whatever=1");
 	assert_says(text, "Content-Type: text/plain; version=0.0.4");
 	assert_says(text, "rms_connector_requests_total{operation=\"certify\",effect=\"ok\"} 42\n");
+	text = get("/"); /* for people */
+	assert_says(text, "Content-Type: text/html; charset=utf-8\r\n");
+	assert_says(text, "<h1>n1</h1>\n<p class=\"state good\">ready</p>");
+	assert_says(text, "42 answered in the ordinary way");
+	assert_says(text, "</html>\n");
 	assert_says(get("/livez"), "\r\n\r\nok\n");
 	stop();
 }
@@ -168,7 +173,7 @@ static void readyz_follows_the_node(void **state)
 static void other_requests_get_a_clear_answer(void **state)
 {
 	start(NULL);
-	assert_says(get("/"), "HTTP/1.1 404 ");
+	assert_says(get("/index.html"), "HTTP/1.1 404 ");
 	assert_says(get("/stats/"), "HTTP/1.1 404 ");
 	const char *text = ask("POST /stats HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
 	assert_says(text, "HTTP/1.1 405 ");

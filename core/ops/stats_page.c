@@ -1,0 +1,207 @@
+/* The node for people, as one HTML page without scripts: how it is, who may use it, what it refused and why, what happened last. */
+#include "core/base/log.h"
+#include "core/ops/stats.h"
+#include "core/relay/authlist_sync.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ENTRIES_SHOWN = 50 };
+
+static const char head[] =
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n"
+        "<meta http-equiv=refresh content=30><title>";
+static const char style[] =
+        "</title><style>\n"
+        ":root{color-scheme:light dark;--line:#8884;--good:#187a3b;--bad:#b3261e;--quiet:#6b6b6b}\n"
+        "@media(prefers-color-scheme:dark){:root{--good:#6fcf8f;--bad:#ff8a80;--quiet:#a5a5a5}}\n"
+        "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:1.5em auto;padding:0 1em}\n"
+        "h1{font-size:1.4em;margin:0}h2{font-size:1.05em;margin:1.8em 0 .3em}\n"
+        ".state{font-size:1.15em;font-weight:600;margin:.3em 0;padding-left:.6em;border-left:.3em solid}\n"
+        ".good{color:var(--good)}.bad{color:var(--bad)}.quiet{color:var(--quiet)}\n"
+        "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:var(--quiet)}\n"
+        "td,th{padding:.2em .8em .2em 0;border-bottom:1px solid "
+        "var(--line);vertical-align:top;overflow-wrap:anywhere}\n"
+        "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.w{white-space:nowrap}\n"
+        "code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}\n"
+        "@media(max-width:38em){thead{display:none}tr{display:block;border-bottom:1px solid var(--line);padding:.3em "
+        "0}\n"
+        "td,td.n,td.w{display:inline-block;border:0;padding:0 .8em 0 0;text-align:left;white-space:normal}}\n"
+        "</style></head><body>\n";
+
+static void put(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		switch (*text) {
+		case '<':
+			fputs("&lt;", out);
+			break;
+		case '>':
+			fputs("&gt;", out);
+			break;
+		case '&':
+			fputs("&amp;", out);
+			break;
+		case '"':
+			fputs("&quot;", out);
+			break;
+		case '\'':
+			fputs("&#39;", out);
+			break;
+		default:
+			fputc(*text, out);
+		}
+	}
+}
+
+static void put_duration(FILE *out, usec_t took)
+{
+	uint64_t s = took / 1000000;
+	if (s < 120)
+		fprintf(out, "%llu s", (unsigned long long)s);
+	else if (s < 7200)
+		fprintf(out, "%llu min", (unsigned long long)(s / 60));
+	else if (s < 172800)
+		fprintf(out, "%llu h", (unsigned long long)(s / 3600));
+	else
+		fprintf(out, "%llu days", (unsigned long long)(s / 86400));
+}
+
+/* ---- the list ---- */
+
+static void put_entries(FILE *out, const struct authlist_rows *rows)
+{
+	char id[AUTHLIST_ID_BYTES];
+	if (rows->entry_count == 0)
+		return;
+	fputs("<table><thead><tr><th>Role<th>Name<th>Kind<th>Account or group</thead>\n", out);
+	for (size_t i = 0; i < rows->entry_count && i < ENTRIES_SHOWN; i++) {
+		const struct authlist_entry *e = &rows->entries[i];
+		fprintf(out, "<tr><td>%s<td>", authlist_role_word(e->role));
+		put(out, e->object.name ? e->object.name : "-");
+		fprintf(out, "<td>%s<td><code>", authlist_kind_people(e->kind));
+		put(out, authlist_object_id(&e->object, id));
+		fputs("</code>\n", out);
+	}
+	fputs("</table>\n", out);
+	if (rows->entry_count > ENTRIES_SHOWN)
+		fprintf(out, "<p class=quiet>and %zu more; rms-connectorctl servers list shows all</p>\n",
+		        rows->entry_count - ENTRIES_SHOWN);
+}
+
+static void put_list(FILE *out, const struct stats_source *s)
+{
+	struct authlist_facts f = {0};
+	const struct authlist *list = s->list ? authlist_sync_current(s->list) : NULL;
+	fputs("<h2>Authorized servers</h2>\n", out);
+	if (s->list)
+		authlist_sync_facts(s->list, &f);
+	if (f.problem[0]) {
+		fputs("<p class=bad>The list could not be read: ", out);
+		put(out, f.problem);
+		fputs("</p>\n", out);
+	}
+	if (!list) {
+		fprintf(out, "<p class=bad>%s</p>\n",
+		        f.configured ? "There is no list yet, so nobody is let in."
+		                     : "There is no list: list.file is not set.");
+		return;
+	}
+	fprintf(out, "<p>%llu entries, %llu denials, confirmed <span%s>", (unsigned long long)f.entries,
+	        (unsigned long long)f.denials, f.too_old ? " class=bad" : "");
+	put_duration(out, f.age);
+	fprintf(out, " ago</span>. <span class=quiet>SHA-256 <code>%s</code></span></p>\n", f.hash);
+	put_entries(out, authlist_rows_of(list));
+}
+
+/* ---- answers ---- */
+
+static int64_t sum_of_effect(const struct stats_source *s, enum err_effect effect)
+{
+	int64_t sum = 0;
+	for (unsigned op = 0; op < metric_label_count(METRIC_LABEL_OP); op++)
+		sum += metric_sum(s->blocks, s->block_count, METRIC_requests, op, effect);
+	return sum;
+}
+
+static void put_answers(FILE *out, const struct stats_source *s)
+{
+	static const char *const effects[EFFECT_COUNT] = {"-", "tries again later", "gives up"};
+	bool any = false;
+	fprintf(out,
+	        "<h2>Requests since the start</h2>\n<p>%lld answered in the ordinary way, %lld to be tried again "
+	        "later, %lld refused "
+	        "for "
+	        "good. %lld connections of callers are open.</p>\n",
+	        (long long)sum_of_effect(s, EFFECT_OK), (long long)sum_of_effect(s, EFFECT_DEFERRED),
+	        (long long)sum_of_effect(s, EFFECT_FINAL),
+	        (long long)metric_sum(s->blocks, s->block_count, METRIC_client_connections_open, 0, 0));
+	for (unsigned code = 1; code < ERR_COUNT; code++) {
+		const struct err_row *row = err_row(code);
+		int64_t n = metric_sum(s->blocks, s->block_count, METRIC_self_made_answers, code, 0);
+		if (n == 0)
+			continue;
+		if (!any)
+			fputs("<table><thead><tr><th>Answers<th>Status<th>Because<th>The caller then</thead>\n", out);
+		any = true;
+		fprintf(out, "<tr><td>%lld<td>%u<td>", (long long)n, row->status);
+		put(out, row->text);
+		fprintf(out, "<td>%s\n", effects[row->effect]);
+	}
+	fputs(any ? "</table>\n" : "<p class=quiet>The node refused nothing.</p>\n", out);
+}
+
+/* ---- events ---- */
+
+static void put_events(FILE *out)
+{
+	struct log_event *recent = calloc(LOG_RECENT, sizeof(*recent));
+	size_t n = recent ? log_recent(recent, LOG_RECENT) : 0;
+	fputs("<h2>Last events</h2>\n<table><thead><tr><th>Time (UTC)<th class=n>Event<th>What</thead>\n", out);
+	for (size_t i = 0; i < n; i++) {
+		const struct event_row *row = event_row(recent[i].id);
+		char time[25];
+		clock_format(recent[i].wall, time);
+		fprintf(out, "<tr><td class=w>%.10s %.8s<td class=n>%u<td%s>", time, time + 11, row->number,
+		        row->level == LEVEL_INFO ? "" : " class=bad");
+		put(out, recent[i].text);
+		fputc('\n', out);
+	}
+	fputs("</table>\n", out);
+	free(recent);
+}
+
+char *stats_page(const struct stats_source *s, size_t *len)
+{
+	char *text = NULL, sentence[512];
+	FILE *out = open_memstream(&text, len);
+	if (!out)
+		return NULL;
+	if (s->refresh)
+		s->refresh(s->context);
+	bool good = stats_sentence(s, sentence, sizeof(sentence));
+	fputs(head, out);
+	put(out, s->node);
+	fprintf(out, ": %s%s<h1>", stats_state(s), style);
+	put(out, s->node);
+	fprintf(out, "</h1>\n<p class=\"state %s\">", good ? "good" : "bad");
+	put(out, sentence);
+	fputs("</p>\n<p class=quiet>rms-connector ", out);
+	put(out, s->version);
+	fprintf(out, ", %zu workers, up for ", s->block_count);
+	put_duration(out, clock_now() - s->started);
+	fputs("</p>\n", out);
+	put_list(out, s);
+	put_answers(out, s);
+	put_events(out);
+	fputs("<p class=quiet>For programs: <a href=/stats>/stats</a> <a href=/metrics>/metrics</a> <a "
+	      "href=/readyz>/readyz</a> "
+	      "<a href=/livez>/livez</a></p>\n</body></html>\n",
+	      out);
+	bool bad = ferror(out);
+	if (fclose(out) || bad) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
