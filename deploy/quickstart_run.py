@@ -133,6 +133,8 @@ log:
   requests_file: {self.folder}/{name}.requests.jsonl
 stats:
   address: {HOST}:{ports['stats']}
+admin:
+  socket: {self.folder}/{name}.sock
 listeners:
   - address: {HOST}:{ports['http']}
   - address: {HOST}:{ports['https']}

@@ -100,6 +100,8 @@ upstream:
   connect_timeout_ms: 30000
 log:
   requests_file: {self.folder}/requests.json
+admin:
+  socket: ""
 stats:
   address: 127.0.0.1:{free_port()}
 """)

@@ -236,40 +236,19 @@ static void refuse_role(struct admin_call *call)
 	           call->peer.uid, call->peer.name[0] ? ", " : "", call->peer.name, admin_role_word(call->peer.role));
 }
 
-/* NULL: fine, and *command and *arguments (borrowed) are set. */
-static const char *read_request(json_t *request, enum admin_command *command, json_t **arguments)
-{
-	const char *name = json_string_value(json_object_get(request, "command"));
-	*arguments = json_object_get(request, "arguments");
-	if (!json_is_object(request) || !name || !*arguments || json_object_size(request) != 3)
-		return "a request is {\"version\": 1, \"command\": ..., \"arguments\": {...}} on one line";
-	if (json_integer_value(json_object_get(request, "version")) != ADMIN_VERSION)
-		return "the request is of another version; rms-connectorctl and rms-connectord must be of one release";
-	for (unsigned i = 0; i < ADMIN_COMMAND_COUNT; i++)
-		if (strcmp(admin_row(i)->name, name) == 0) {
-			*command = i;
-			return NULL;
-		}
-	return "this node does not know that command; rms-connectorctl help shows them";
-}
-
 static void begin_call(struct admin_conn *c, struct slice line)
 {
-	json_error_t where;
 	char problem[ADMIN_PROBLEM_BYTES];
-	enum admin_command command = 0;
-	json_t *arguments, *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &where);
-	const char *wrong =
-	        request ? read_request(request, &command, &arguments) : "the request is not JSON on one line";
-	if (!wrong && !admin_arguments_check(admin_row(command), arguments, problem))
-		wrong = problem;
-	struct admin_call *call = wrong ? NULL : calloc(1, sizeof(*call));
+	enum admin_command command;
+	json_t *arguments = admin_request_read(line, &command, problem);
+	if (!arguments) {
+		send_reply(c, failure(EX_USAGE, "", problem));
+		return;
+	}
+	struct admin_call *call = calloc(1, sizeof(*call));
 	if (!call) {
-		json_decref(request);
-		if (wrong)
-			send_reply(c, failure(EX_USAGE, "", wrong));
-		else
-			send_reply(c, NULL);
+		json_decref(arguments);
+		send_reply(c, NULL);
 		return;
 	}
 	*call = (struct admin_call){.admin = c->admin,
@@ -279,9 +258,8 @@ static void begin_call(struct admin_conn *c, struct slice line)
 	                            .audit_problem = c->admin->audit_problem,
 	                            .peer = c->peer,
 	                            .command = command,
-	                            .arguments = json_incref(arguments),
+	                            .arguments = arguments,
 	                            .says = json_array()};
-	json_decref(request);
 	c->call = call;
 	c->admin->calls++;
 	deadline_disarm(&c->deadline); /* from here on it is the node that has to do something */

@@ -206,3 +206,34 @@ bool admin_arguments_check(const struct admin_row *row, const json_t *arguments,
 	}
 	return true;
 }
+
+/* ---- requests ---- */
+
+static const char *wrong_with_request(const json_t *request, enum admin_command *command)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const json_t *version = json_object_get(request, "version");
+	if (!json_is_object(request) || !name || !version || !json_object_get(request, "arguments") ||
+	    json_object_size(request) != 3)
+		return "a request is {\"version\": 1, \"command\": ..., \"arguments\": {...}} on one line";
+	if (!json_is_integer(version) || json_integer_value(version) != ADMIN_VERSION)
+		return "the request is of another version; rms-connectorctl and rms-connectord must be of one release";
+	for (unsigned i = 0; i < ADMIN_COMMAND_COUNT; i++)
+		if (strcmp(rows[i].name, name) == 0) {
+			*command = i;
+			return NULL;
+		}
+	return "this node does not know that command; rms-connectorctl help shows them";
+}
+
+json_t *admin_request_read(struct slice line, enum admin_command *command, char problem[static ADMIN_PROBLEM_BYTES])
+{
+	json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, NULL), *arguments = NULL;
+	const char *wrong = request ? wrong_with_request(request, command) : "the request is not JSON on one line";
+	if (wrong)
+		snprintf(problem, ADMIN_PROBLEM_BYTES, "%s", wrong);
+	else if (admin_arguments_check(&rows[*command], json_object_get(request, "arguments"), problem))
+		arguments = json_incref(json_object_get(request, "arguments"));
+	json_decref(request);
+	return arguments;
+}

@@ -1,9 +1,9 @@
 /* The commands of administration as a table, and their arguments. rms-connectorctl and the node both read the rows of admin.def, so that help,
  * parser and check cannot disagree. Pure; any thread. */
 #pragma once
+#include "core/base/slice.h"
+
 #include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 /* Each may also do what those before it may. */
 enum admin_role { ADMIN_NOBODY, ADMIN_VIEWER, ADMIN_OPERATOR, ADMIN_SECURITY };
@@ -49,3 +49,7 @@ json_t *admin_arguments_read(const struct admin_row *row, const char *const *wor
 /* false: problem says what is wrong with the object. */
 bool admin_arguments_check(const struct admin_row *row, const json_t *arguments,
                            char problem[static ADMIN_PROBLEM_BYTES]);
+
+/* A line of the protocol: {"version": 1, "command": ..., "arguments": {...}} and nothing else. Returns the arguments, checked, as the caller's own; NULL:
+ * problem says what is wrong. */
+json_t *admin_request_read(struct slice line, enum admin_command *command, char problem[static ADMIN_PROBLEM_BYTES]);

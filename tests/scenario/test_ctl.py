@@ -200,7 +200,8 @@ def listed(administered, place):
 
 
 # The arguments with which each command does what its schema says.
-ARGUMENTS = {"servers show": ["FS01$"], "servers add": ["S-1-5-21-1-2-3-99", "fci"], "servers remove": ["sp@EXAMPLE.ORG"],
+ARGUMENTS = {"explain": ["S-1-5-21-1-2-3-1120", "--groups", "S-1-5-21-1-2-3-1104"],
+             "servers show": ["FS01$"], "servers add": ["S-1-5-21-1-2-3-99", "fci"], "servers remove": ["sp@EXAMPLE.ORG"],
              "deny add": ["S-1-5-21-1-2-3-98", "--why", "trial"], "deny lift": ["S-1-5-21-1-2-3-1120"]}
 
 
@@ -332,6 +333,49 @@ def test_what_lets_in_needs_the_highest_role(listed):
     for words in (["servers", "add", "S-1-5-21-1-2-3-9", "fci"], ["deny", "lift", "S-1-5-21-1-2-3-1120"]):
         said = ctl(*words, relay=relay, **as_operator)
         assert said.returncode == 77 and "security-admin" in said.stderr
+
+
+# ---- explain ----
+
+@pytest.mark.parametrize("words, verdict, reason, says", [
+    (["sp@EXAMPLE.ORG"], "yes", "ALLOWED_PRINCIPAL", "servers remove sp@EXAMPLE.ORG"),
+    (["other@EXAMPLE.ORG"], "no", "NOT_LISTED", "servers add other@EXAMPLE.ORG ROLE"),
+    (["S-1-5-21-1-2-3-1120"], "no", "DENIED_ACCOUNT", "deny lift S-1-5-21-1-2-3-1120"),
+    (["S-1-5-21-7-8-9-1120"], "yes", "ALLOWED_ACCOUNT", "SUB\\FS01$, with the role fci"),
+    (["S-1-5-21-1-2-3-500"], "no", "NOT_LISTED", "Its groups were not looked at"),
+    (["S-1-5-21-1-2-3-500", "--groups", "S-1-5-21-1-2-3-513,S-1-5-21-1-2-3-1104"], "yes", "ALLOWED_GROUP",
+     "CORP\\Exchange Servers, with the role exchange"),
+    (["S-1-5-21-1-2-3-500", "--groups", "S-1-5-21-1-2-3-1104, S-1-5-21-1-2-3-1120"], "no", "DENIED_GROUP", "deny lift"),
+])
+def test_explain_says_who_is_let_in_and_what_would_change_it(listed, words, verdict, reason, says):
+    relay = listed()
+    told = result("explain", *words, relay=relay)
+    assert (told["verdict"], told["reason"]) == (verdict, reason)
+    assert told["list_generation"] == 1 and len(told["list_sha256"]) == 64
+    said = ctl("explain", *words, relay=relay)
+    assert said.returncode == 0 and says in said.stdout and "confirmed" in said.stdout
+
+
+def test_explain_names_entries_that_disagree(listed, place):
+    """The oldest of the groups wins, an entry of the account comes before them."""
+    relay = listed()
+    groups = ["--groups", "S-1-5-21-1-2-3-1104,S-1-5-21-9-9-9-7"]
+    put_list(place, {**LIST, "entries": LIST["entries"] + [
+        {"sid": "S-1-5-21-9-9-9-7", "role": "sharepoint", "kind": "group", "added": "2026-11-01T00:00:00Z"}]})
+    assert result("policy", "refresh", relay=relay)["entries"] == 5
+    told = result("explain", "S-1-5-21-1-2-3-500", *groups, relay=relay)
+    assert told["role"] == "sharepoint" and told["conflict"] is True
+    assert [one["id"] for one in told["entries"] if one["wins"]] == ["S-1-5-21-9-9-9-7"] and len(told["entries"]) == 2
+    assert result("explain", "S-1-5-21-7-8-9-1120", *groups, relay=relay)["role"] == "fci"
+    assert "different roles" in ctl("explain", "S-1-5-21-1-2-3-500", *groups, relay=relay).stdout
+
+
+def test_explain_of_something_that_is_nobody_is_refused(listed):
+    relay = listed()
+    for words, says in ((["nobody"], "asks no directory"), (["S-1-5-18"], "no account or group of a domain"),
+                        (["sp@EXAMPLE.ORG", "--groups", "everyone"], "whoami /groups")):
+        said = ctl("explain", *words, relay=relay)
+        assert said.returncode == 65 and says in said.stderr
 
 
 # ---- the page for people ----
