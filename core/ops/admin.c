@@ -2,16 +2,14 @@
 #include "core/base/log.h"
 #include "core/net/timers.h"
 #include "core/ops/admin_call.h"
+#include "core/ops/admin_socket.h"
 #include "core/ops/audit.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { CONNECTIONS_MAX = 16, FIRST_BYTES = 4096, IDLE_MS = 60 * 1000, TEXT_BYTES = 1024 };
@@ -375,78 +373,13 @@ static void on_connection(uv_stream_t *listening, int status)
 
 /* ---- beginning and end ---- */
 
-static _Thread_local char said[TEXT_BYTES];
-
-static struct err system_failed(const char *path, const char *what)
-{
-	int failed = errno;
-	snprintf(said, sizeof(said), "%s: %s: %s", path, what, strerror(failed));
-	return ERR_OF(SYSTEM, .sys = -failed, .what = said);
-}
-
-/* A socket file that nobody listens at is left over from a node that was killed. */
-static struct err make_room(const struct sockaddr_un *address)
-{
-	struct stat st;
-	if (lstat(address->sun_path, &st))
-		return errno == ENOENT ? OK : system_failed(address->sun_path, "admin.socket cannot be used");
-	if (!S_ISSOCK(st.st_mode)) {
-		snprintf(said, sizeof(said), "%s: admin.socket names something that is no socket; take it away",
-		         address->sun_path);
-		return ERR_OF(SYSTEM, .what = said);
-	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int failed = fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
-	if (fd >= 0)
-		close(fd);
-	if (failed != ECONNREFUSED) {
-		snprintf(said, sizeof(said),
-		         "%s: another process listens there; give each node of a machine its own "
-		         "admin.socket",
-		         address->sun_path);
-		return ERR_OF(SYSTEM, .what = said);
-	}
-	return unlink(address->sun_path) ? system_failed(address->sun_path, "the old socket stays") : OK;
-}
-
-/* Only who may talk to it ever sees it: the mode is set before the name exists. */
-static struct err bind_socket(struct admin *a, int *out)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-	if (strlen(a->path) >= sizeof(address.sun_path)) {
-		snprintf(said, sizeof(said), "%s: admin.socket is longer than the %zu bytes that the system allows",
-		         a->path, sizeof(address.sun_path) - 1);
-		return ERR_OF(SETTINGS, .what = said);
-	}
-	memcpy(address.sun_path, a->path, strlen(a->path) + 1);
-	TRY(make_room(&address));
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return system_failed(a->path, "no socket");
-	mode_t old = umask(0117);
-	int failed = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(old);
-	if (failed == 0)
-		failed = lstat(a->path, &st);
-	if (failed == 0 && a->roles.has_socket_group)
-		failed = chown(a->path, (uid_t)-1, a->roles.socket_group);
-	if (failed == 0) {
-		a->device = st.st_dev;
-		a->inode = st.st_ino;
-		*out = fd;
-		return OK;
-	}
-	struct err e = system_failed(a->path, errno == EPERM ? "admin.group: this user is not in that group"
-	                                                     : "the socket of administration cannot be made");
-	close(fd);
-	return e;
-}
-
 static struct err listen_there(struct admin *a)
 {
 	int fd = -1;
-	TRY(bind_socket(a, &fd));
+	struct stat st;
+	TRY(admin_socket_bind(a->path, &a->roles, &fd, &st));
+	a->device = st.st_dev;
+	a->inode = st.st_ino;
 	uv_pipe_init(&a->loop->uv, &a->listening, 0);
 	a->listens = true;
 	if (uv_pipe_open(&a->listening, fd)) {
