@@ -12,6 +12,9 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv
 packages_try="$packages_build openssl python3 curl"
 packages_test="$packages_try krb5-kdc krb5-admin-server krb5-user python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
 	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev"
+# A real Active Directory for the tests (tests/support/adlab): controllers, a member with winbind, and their clients.
+packages_lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldap-utils smbclient
+	python3-samba libsasl2-modules-gssapi-mit ldb-tools iproute2 util-linux"
 
 # packages_missing NAME...: those that are not installed, one a line.
 packages_missing() {

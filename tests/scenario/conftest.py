@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from support.adlab import Lab
 from support.certs import Certs
 from support.node import ROOT, Node, program
 from support.upstream import Upstream
@@ -78,3 +79,19 @@ def pytest_runtest_makereport(item, call):
             said = said and said / f"node{number}" / "stderr.txt"
             if said and said.exists():
                 report.sections.append((f"node {number} stderr", said.read_text(errors="replace")[-4000:]))
+
+
+@pytest.fixture(scope="session")
+def adlab(tmp_path_factory, worker_id):
+    """The Active Directory, one for all processes of this pytest run (support/adlab)."""
+    base = tmp_path_factory.getbasetemp()
+    lab = Lab(base if worker_id == "master" else base.parent)
+    yield lab
+    lab.leave()
+
+
+@pytest.fixture
+def lab(adlab):
+    """The same, with this test's sockets and programs in its network."""
+    with adlab.network():
+        yield adlab
