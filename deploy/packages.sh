@@ -8,7 +8,7 @@ case "${VERSION_ID:-12}" in
 esac
 
 packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libc-ares-dev libexpat1-dev libyaml-dev
-	libjansson-dev liblmdb-dev libkrb5-dev android-libboringssl-dev $packages_llhttp"
+	libjansson-dev liblmdb-dev libkrb5-dev libldap-dev libsasl2-dev android-libboringssl-dev $packages_llhttp"
 packages_try="$packages_build openssl python3 curl"
 packages_test="$packages_try krb5-kdc krb5-admin-server krb5-user python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
 	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev"

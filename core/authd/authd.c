@@ -1,18 +1,35 @@
 #include "core/authd/authd.h"
 
 #include "core/authd/ask.h"
+#include "core/authd/directory.h"
 #include "core/authd/gss.h"
 #include "proto/spnego.h"
+
+static struct err open_directory(struct authd *a)
+{
+	struct directory_realm_settings realms[DIRECTORY_REALMS];
+	struct directory_settings settings = {.keytab = a->settings->auth_keytab, .realms = realms};
+	for (size_t i = 0; i < a->settings->realm_count && settings.realm_count < DIRECTORY_REALMS; i++) {
+		const struct realm_settings *r = &a->settings->realms[i];
+		if (r->directory)
+			realms[settings.realm_count++] = (struct directory_realm_settings){.name = r->name};
+	}
+	if (settings.realm_count && !(a->directory = directory_new(&settings)))
+		return ERR_OF(NO_MEMORY, .what = "the directory");
+	return OK;
+}
 
 struct err authd_init(struct authd *a, const struct settings *settings)
 {
 	*a = (struct authd){.settings = settings, .started_wall = clock_wall()};
 	TRY(replay_init(&a->replay));
+	TRY(open_directory(a));
 	return keytab_open(&a->keytab, settings->auth_keytab);
 }
 
 void authd_done(struct authd *a)
 {
+	directory_free(a->directory);
 	keytab_close(&a->keytab);
 	replay_done(&a->replay);
 }

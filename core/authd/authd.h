@@ -18,6 +18,7 @@ struct authd {
 	const struct settings *settings; /* borrowed */
 	struct keytab keytab;
 	struct replay replay;
+	struct directory *directory; /* owned; NULL: no realm has one */
 	usec_t started_wall;
 	_Atomic uint64_t outcomes[AUTHD_REASON_COUNT]; /* of replies; [AUTHD_NONE]: DONE and CONTINUE */
 	_Atomic uint64_t asked;

@@ -40,8 +40,9 @@ HOMES = {
     r"lmdb\.h": ["store/db.c"],
     r"jansson\.h": ["core/ops/", "core/ctl/", "core/authd/", "bench/", "proto/authlist_doc"],
     r"uv\.h": ["core/net/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
-    r"gssapi/.*": ["core/authd/gss.c", "core/authd/refusal.c", "bench/load_gss.c"],
-    r"krb5\.h": ["core/authd/keytab.c", "core/authd/refusal.c"],
+    r"gssapi/.*": ["core/authd/gss.c", "core/authd/refusal.c", "core/authd/directory_login.c", "bench/load_gss.c"],
+    r"krb5\.h": ["core/authd/keytab.c", "core/authd/refusal.c", "core/authd/directory_login.c"],
+    r"(ldap|sasl/.*)\.h": ["core/authd/directory_conn.c"],
     r"cmocka\.h": [TESTED],
 }
 

@@ -24,7 +24,7 @@ CORP = Domain(
         "File Servers Local": ("local", ["FS01$"]),
         "Primary Club": ("global", ["dave"]),
         "Many": ("global", [f"many{n:04}" for n in range(MANY)]),
-        "Trusted Friends": ("local", []),  # gets gustav of PARTNER when the trust is made
+        "Trusted Friends": ("local", []),
     },
     services={CONNECTOR: [SERVICE], "DC1$": ["ldap/dc1.corp.test"]})
 PARTNER = Domain(

@@ -1,0 +1,115 @@
+"""What rms-connector-authd learns from a real Active Directory."""
+
+import pytest
+
+from support.adlab import people
+from support.adlab.daemon import DONE, Daemon, kerberos_token
+
+
+@pytest.fixture
+def authd(lab, tmp_path):
+    lab.ready("partner")
+    daemon = Daemon(lab, tmp_path / "authd")
+    yield daemon.connect()
+    daemon.finish()
+
+
+def one(answer):
+    assert answer["ok"] and len(answer["objects"]) == 1, answer
+    return answer["objects"][0]
+
+
+def test_objects_are_found_by_name_principal_and_sid_with_their_kind(lab, authd):
+    """C20: C13: C11: names, with or without a domain, user principal names and SIDs are resolved against the directory."""
+    for text, name, kind in (("Exchange Servers", "CORP\\Exchange Servers", "group"), ("CORP\\alice", "CORP\\alice", "user"),
+                             ("corp.test\\SRV1$", "CORP\\SRV1$", "computer"), ("alice@corp.test", "CORP\\alice", "user"),
+                             ("SharePoint Mail", "CORP\\SharePoint Mail", "distribution"), (people.GMSA, "CORP\\gmsa-sp$", "gmsa"),
+                             ("PARTNER\\gustav", "PARTNER\\gustav", "user"), (lab.sid("FS01$"), "CORP\\FS01$", "computer")):
+        found = one(authd.ask("find", text=text))
+        assert (found["name"], found["kind"]) == (name, kind)
+        assert found["sid"] == lab.sid(name.split("\\")[1], name.split("\\")[0].lower()) and not found["disabled"]
+    assert one(authd.ask("find", text="carol"))["disabled"]
+    assert one(authd.ask("find", text="File Servers Local"))["scope"] == "domain-local"
+
+
+def test_unknown_ambiguous_and_incomplete_names_are_answered_with_advice(authd):
+    """C10: C20: a computer's name without its dollar, names that nothing or several things have."""
+    nothing = authd.ask("find", text="nobody-here")
+    assert nothing["objects"] == [] and "nothing is called nobody-here" in nothing["hint"]
+    computer = authd.ask("find", text="FS01")
+    assert computer["objects"] == [] and "write CORP\\FS01$" in computer["hint"]
+    several = authd.ask("find", text="twin")
+    assert {found["name"] for found in several["objects"]} == {"CORP\\twin", "PARTNER\\twin"} and "ambiguous" in several["hint"]
+    elsewhere = authd.ask("find", text="NOWHERE\\alice")
+    assert not elsewhere["ok"] and elsewhere["code"] == "unknown-domain" and "CORP.TEST" in elsewhere["error"]
+    for text in ("*", "a)(objectClass=*", "\\", "CORP\\", "x" * 300, ""):
+        answer = authd.ask("find", text=text)
+        assert not answer.get("objects"), text
+
+
+def test_objects_are_searched_by_pattern(authd):
+    """C21"""
+    found = authd.ask("search", pattern="exch*")
+    assert [(row["name"], row["kind"]) for row in found["objects"]] == [("CORP\\Exchange Servers", "group")] and not found["truncated"]
+    many = authd.ask("search", pattern="many*", limit=20)
+    assert len(many["objects"]) == 20 and many["truncated"]
+    assert authd.ask("search", pattern="zzz*")["objects"] == []
+
+
+def test_members_are_listed_at_any_depth_and_disabled_ones_apart(lab, authd):
+    """C06: C14: C15: C24: nested groups, computers; who is disabled is no member."""
+    answer = authd.ask("members", sid=lab.sid("RMS Connector Clients"))
+    assert set(answer["members"]) == {lab.sid(name) for name in ("SRV1$", "SRV2$", "alice")}
+    assert answer["disabled"] == [lab.sid("carol")] and not answer["truncated"]
+
+
+def test_members_of_distribution_groups_primary_groups_and_large_groups(lab, authd):
+    """C07: what no ticket shows is expanded: distribution groups with groups in them; also primary groups, and more than a page."""
+    mail = authd.ask("members", sid=lab.sid("SharePoint Mail"))
+    assert set(mail["members"]) == {lab.sid("svc-sp"), lab.sid("svc-web")}
+    assert authd.ask("members", sid=lab.sid("Primary Club"))["members"] == [lab.sid("dave")]
+    many = authd.ask("members", sid=lab.sid("Many"))  # accounts without a password are disabled
+    assert len(set(many["disabled"])) == people.MANY and many["members"] == [] and not many["truncated"]
+
+
+def test_a_sid_that_nobody_has_is_gone_and_one_of_no_domain_is_unknown(lab, authd):
+    """C19"""
+    domain = lab.sid("alice").rpartition("-")[0]
+    assert authd.ask("members", sid=f"{domain}-99999")["code"] == "gone"
+    assert authd.ask("groups", sid="S-1-5-21-1-2-3-500")["code"] == "unknown-domain"
+
+
+def test_groups_of_an_account_are_those_of_its_ticket(lab, authd, tmp_path):
+    """C06: C09: the directory's tokenGroups and the PAC of a real controller name the same groups; nested ones are among them."""
+    answer = authd.ask("groups", sid=lab.sid("SRV1$"))
+    assert answer["account"]["kind"] == "computer"
+    assert {lab.sid("Exchange Servers"), lab.sid("RMS Connector Clients")} <= set(answer["groups"])
+    reply = authd.token(kerberos_token(lab, lab.ticket("SRV1$", tmp_path)))
+    assert (reply.outcome, reply.account, reply.sid) == (DONE, "CORP\\SRV1$", lab.sid("SRV1$")), reply
+    assert {lab.sid("Exchange Servers"), lab.sid("RMS Connector Clients"), reply.sid} <= set(reply.sids)
+    assert lab.sid("SharePoint Mail") not in reply.sids
+
+
+def test_disabled_and_deleted_accounts_are_named(lab, authd):
+    """C24"""
+    gone = lab.sid("alice").rpartition("-")[0] + "-99999"
+    rows = authd.ask("accounts", sids=[lab.sid("alice"), lab.sid("carol"), lab.sid("OLD1$"), gone, "S-1-5-21-1-2-3-4"])["accounts"]
+    said = {row["sid"]: (row["found"], row["disabled"]) for row in rows}
+    assert said == {lab.sid("alice"): (True, False), lab.sid("carol"): (True, True), lab.sid("OLD1$"): (True, True), gone: (False, False)}
+
+
+def test_each_domain_says_how_it_answers(authd):
+    corp, partner = authd.ask("directory")["domains"]
+    assert (corp["netbios"], corp["controller"], corp["reachable"]) == ("CORP", "dc1.corp.test", True), corp
+    assert (partner["netbios"], partner["reachable"]) == ("PARTNER", True), partner
+
+
+def test_a_removed_member_is_gone_at_the_next_look(lab, authd):
+    """C23: at the directory's level."""
+    sid = lab.sid("RMS Connector Clients")
+    lab.directory("group", "addmembers", "RMS Connector Clients", "bob")
+    try:
+        assert lab.sid("bob") in authd.ask("members", sid=sid)["members"]
+    finally:
+        lab.directory("group", "removemembers", "RMS Connector Clients", "bob")
+    assert lab.sid("bob") not in authd.ask("members", sid=sid)["members"]
