@@ -194,6 +194,34 @@ bool directory_entry_value(struct directory_entry *e, const char *attribute, siz
 	return true;
 }
 
+/* The piece's name in the entry: "member" when it is the whole, else "member;range=1500-2999", of the last one "member;range=3000-*". */
+static uint32_t next_range(const char *name, size_t attribute_len)
+{
+	const char *dash = strchr(name + attribute_len, '-');
+	return dash && dash[1] != '*' ? (uint32_t)strtoul(dash + 1, NULL, 10) + 1 : 0;
+}
+
+uint32_t directory_entry_range(struct directory_entry *e, const char *attribute,
+                               void (*value)(void *context, struct slice v), void *context)
+{
+	BerElement *cursor = NULL;
+	size_t len = strlen(attribute);
+	uint32_t next = 0;
+	for (char *name = ldap_first_attribute(e->ld, e->message, &cursor); name;
+	     name = ldap_next_attribute(e->ld, e->message, cursor)) {
+		bool ours = strncasecmp(name, attribute, len) == 0 && (name[len] == 0 || name[len] == ';');
+		struct berval **values = ours ? ldap_get_values_len(e->ld, e->message, name) : NULL;
+		for (size_t i = 0; values && values[i]; i++)
+			value(context, slice_of(values[i]->bv_val, values[i]->bv_len));
+		if (values && values[0] && name[len] == ';')
+			next = next_range(name, len);
+		ldap_value_free_len(values);
+		ldap_memfree(name);
+	}
+	ber_free(cursor, 0);
+	return next;
+}
+
 bool directory_entry_number(struct directory_entry *e, const char *attribute, int64_t *out)
 {
 	struct slice text;

@@ -53,6 +53,9 @@ enum directory_status directory_conn_search(struct directory_conn *c, const stru
 const char *directory_entry_dn(struct directory_entry *e);
 /* Value number i of an attribute; valid until each() returns. false: there is none. */
 bool directory_entry_value(struct directory_entry *e, const char *attribute, size_t i, struct slice *out);
+/* Controllers give long lists in pieces, "member;range=0-1499". Calls value() for those there are and returns where the next piece begins; 0: there is none. */
+uint32_t directory_entry_range(struct directory_entry *e, const char *attribute,
+                               void (*value)(void *context, struct slice v), void *context);
 /* Its first value as a number, as the directory writes them ("-2147483646"). */
 bool directory_entry_number(struct directory_entry *e, const char *attribute, int64_t *out);
 

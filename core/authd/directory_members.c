@@ -139,9 +139,7 @@ static void sort_out(struct expansion *x, struct directory_entry *e)
 	struct sid sid;
 	if (!directory_object_sid(e, &sid))
 		return; /* a contact */
-	if (directory_object_is(e, "foreignSecurityPrincipal"))
-		sids_add(&x->foreign, &sid);
-	else if (directory_object_is(e, "group"))
+	if (directory_object_is(e, "group"))
 		sids_add(&x->groups, &sid);
 	else
 		sids_add(directory_object_disabled(e) ? &x->disabled : &x->members, &sid);
@@ -159,9 +157,7 @@ static enum directory_status search_members(struct directory_conn *c, const char
                                             struct expansion *x, struct directory_problem *why)
 {
 	struct filter f CLEANUP(filter_done) = {0};
-	filter_add(&f,
-	           "(&(|(objectClass=user)(objectClass=group)(objectClass=foreignSecurityPrincipal))(memberOf:" IN_CHAIN
-	           ":=");
+	filter_add(&f, "(&(|(objectClass=user)(objectClass=group))(memberOf:" IN_CHAIN ":=");
 	filter_value(&f, slice_str(x->group.dn));
 	filter_add(&f, "))");
 	struct directory_query q = {.base = base,
@@ -202,6 +198,67 @@ static enum directory_status search_primary(struct directory_conn *c, const stru
 	return status;
 }
 
+/* A foreign account is a member as CN=S-1-5-21-...,CN=ForeignSecurityPrincipals. That object shows its memberOf to administrators only, so they are read
+ * from the groups' own lists. */
+static void read_foreign(void *context, struct slice dn)
+{
+	struct expansion *x = context;
+	struct sid sid;
+	if (!slice_equal_nocase(slice_until(dn, 7), SLICE("CN=S-1-")))
+		return;
+	struct slice rest = slice_from(dn, 3);
+	if (sid_parse(slice_until(rest, slice_find(rest, ',')), &sid))
+		sids_add(&x->foreign, &sid);
+}
+
+struct piece {
+	struct expansion *x;
+	uint32_t next;
+};
+
+static bool read_piece(void *context, struct directory_entry *e)
+{
+	struct piece *p = context;
+	p->next = directory_entry_range(e, "member", read_foreign, p->x);
+	return true;
+}
+
+static enum directory_status list_foreign(struct directory_conn *c, const struct directory_facts *domain, usec_t until,
+                                          struct expansion *x, const struct sid *group, struct directory_problem *why)
+{
+	struct piece piece = {.x = x};
+	struct filter f CLEANUP(filter_done) = {0};
+	enum directory_status status;
+	filter_add(&f, "(objectSid=");
+	filter_sid(&f, group);
+	filter_add(&f, ")");
+	do {
+		char name[40];
+		uint32_t from = piece.next;
+		const char *const attributes[] = {name, NULL};
+		snprintf(name, sizeof(name), "member;range=%u-*", from);
+		struct directory_query q = {.base = domain->dn,
+		                            .filter = filter_text(&f),
+		                            .attributes = attributes,
+		                            .scope = SCOPE_SUBTREE,
+		                            .until = until};
+		piece.next = 0;
+		status = q.filter ? directory_conn_search(c, &q, read_piece, &piece, why) : DIRECTORY_REFUSED;
+		if (piece.next <= from)
+			break;
+	} while (status == DIRECTORY_OK);
+	return status;
+}
+
+static enum directory_status search_foreign(struct directory_conn *c, const struct directory_facts *domain,
+                                            usec_t until, struct expansion *x, struct directory_problem *why)
+{
+	enum directory_status status = DIRECTORY_OK;
+	for (size_t i = 0; i < x->groups.count && status == DIRECTORY_OK; i++)
+		status = list_foreign(c, domain, until, x, &x->groups.at[i], why);
+	return status;
+}
+
 static enum directory_status expand(struct directory_conn *c, const struct directory_facts *domain, usec_t until,
                                     void *context, struct directory_problem *why)
 {
@@ -219,7 +276,9 @@ static enum directory_status expand(struct directory_conn *c, const struct direc
 	}
 	sids_add(&x->groups, &x->group.sid);
 	status = search_members(c, domain->dn, until, x, why);
-	return status == DIRECTORY_OK ? search_primary(c, domain, until, x, why) : status;
+	if (status == DIRECTORY_OK)
+		status = search_primary(c, domain, until, x, why);
+	return status == DIRECTORY_OK ? search_foreign(c, domain, until, x, why) : status;
 }
 
 /* A group of another forest's is in ours as a mere SID; where that forest is one of our realms, its members are looked up there. */

@@ -72,6 +72,15 @@ def test_members_of_distribution_groups_primary_groups_and_large_groups(lab, aut
     assert len(set(many["disabled"])) == people.MANY and many["members"] == [] and not many["truncated"]
 
 
+def test_members_from_a_trusted_forest_are_listed_by_sid(lab, authd):
+    """C22"""
+    lab.directory("group", "addmembers", "Trusted Friends", lab.sid("gustav", "partner"))
+    friends = authd.ask("members", sid=lab.sid("Trusted Friends"))
+    assert friends["ok"] and set(friends["members"]) >= {lab.sid("gustav", "partner")}
+    lab.directory("group", "addmembers", "Trusted Friends", lab.sid("Partner Servers", "partner"))
+    assert lab.sid("PSRV1$", "partner") in authd.ask("members", sid=lab.sid("Trusted Friends"))["members"]
+
+
 def test_a_sid_that_nobody_has_is_gone_and_one_of_no_domain_is_unknown(lab, authd):
     """C19"""
     domain = lab.sid("alice").rpartition("-")[0]
