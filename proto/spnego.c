@@ -140,15 +140,15 @@ static size_t element_bytes(size_t contents)
 	return 1 + length_bytes(contents) + contents;
 }
 
-size_t spnego_accepted(struct slice mech_oid, struct slice token, char *out)
+static size_t answer(char state, struct slice mech_oid, struct slice token, char *out)
 {
-	static const char accept_completed[] = {(char)TAG_FIELD, 3, TAG_ENUM, 1, 0};
+	const char negotiation[] = {(char)TAG_FIELD, 3, TAG_ENUM, 1, state};
 	size_t oid = element_bytes(mech_oid.len), octets = element_bytes(token.len);
-	size_t fields = sizeof(accept_completed) + element_bytes(oid) + (token.len ? element_bytes(octets) : 0);
+	size_t fields = sizeof(negotiation) + element_bytes(oid) + (token.len ? element_bytes(octets) : 0);
 	char *at = put_head(out, TAG_FIELD + 1, element_bytes(fields));
 	at = put_head(at, TAG_SEQUENCE, fields);
-	memcpy(at, accept_completed, sizeof(accept_completed));
-	at = put_head(at + sizeof(accept_completed), TAG_FIELD + 1, oid);
+	memcpy(at, negotiation, sizeof(negotiation));
+	at = put_head(at + sizeof(negotiation), TAG_FIELD + 1, oid);
 	at = put_head(at, TAG_OID, mech_oid.len);
 	memcpy(at, mech_oid.at, mech_oid.len);
 	at += mech_oid.len;
@@ -159,4 +159,14 @@ size_t spnego_accepted(struct slice mech_oid, struct slice token, char *out)
 		at += token.len;
 	}
 	return (size_t)(at - out);
+}
+
+size_t spnego_accepted(struct slice mech_oid, struct slice token, char *out)
+{
+	return answer(0, mech_oid, token, out);
+}
+
+size_t spnego_incomplete(struct slice mech_oid, struct slice token, char *out)
+{
+	return answer(1, mech_oid, token, out);
 }

@@ -26,3 +26,5 @@ enum spnego_mech spnego_mech_of(struct slice token);
 /* NegTokenResp accept-completed: mechanism, then its token unless empty. out: token.len + SPNEGO_ANSWER_EXTRA. Returns the length. */
 enum { SPNEGO_ANSWER_EXTRA = 64 };
 size_t spnego_accepted(struct slice mech_oid, struct slice token, char *out);
+/* The same with accept-incomplete: the other side goes on. */
+size_t spnego_incomplete(struct slice mech_oid, struct slice token, char *out);

@@ -3,6 +3,7 @@
 #include "core/authd/ask.h"
 #include "core/authd/directory.h"
 #include "core/authd/gss.h"
+#include "core/authd/ntlm.h"
 #include "proto/spnego.h"
 
 static struct err open_directory(struct authd *a)
@@ -24,11 +25,13 @@ struct err authd_init(struct authd *a, const struct settings *settings)
 	*a = (struct authd){.settings = settings, .started_wall = clock_wall()};
 	TRY(replay_init(&a->replay));
 	TRY(open_directory(a));
+	TRY(ntlm_open(a));
 	return keytab_open(&a->keytab, settings->auth_keytab);
 }
 
 void authd_done(struct authd *a)
 {
+	ntlm_close(a);
 	directory_free(a->directory);
 	keytab_close(&a->keytab);
 	replay_done(&a->replay);

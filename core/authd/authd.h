@@ -24,7 +24,7 @@ struct authd {
 	_Atomic uint64_t asked;
 	ntlm_step *ntlm_step; /* NULL: NTLM is refused */
 	ntlm_cancel *ntlm_cancel;
-	struct ntlm *ntlm;
+	struct ntlm *ntlm; /* owned; NULL: off */
 };
 
 /* Reads the keytab; that it cannot be used is no error here, but told and tried again. */

@@ -83,6 +83,7 @@ static struct err refuse_for(struct exchange *x, enum authd_reason reason)
 	case AUTHD_BUSY:
 	case AUTHD_LATE:
 	case AUTHD_INTERNAL:
+	case AUTHD_NTLM_UNAVAILABLE:
 		return ERR_OF(AUTH_UNAVAILABLE, .what = row->text);
 	case AUTHD_NTLM_OFF: {
 		char address[64];

@@ -248,6 +248,7 @@ machine)
 	settle
 	member_conf
 	mount --bind "$L/member/run" /run/samba
+	mount --bind "$L/member/smb.conf" /etc/samba/smb.conf
 	# This process stays outside of the process namespace, so that those who enter its mounts see their own /proc.
 	ADLAB=inside exec unshare --pid --fork --kill-child "$0" "$@"
 	;;
