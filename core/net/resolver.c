@@ -85,7 +85,8 @@ static void rearm(struct resolver *r)
 		uv_timer_stop(&r->timer);
 		return;
 	}
-	const struct timeval *t = ares_timeout(r->channel, &most, &own); /* one of the two; the other is not filled in */
+	const struct timeval *t =
+	        ares_timeout(r->channel, &most, &own); /* one of the two; the other is not filled in */
 	uv_timer_start(&r->timer, on_timer, (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000 + 1, 0);
 }
 
