@@ -10,6 +10,7 @@ from support.authd import DONE, REFUSED, Authd
 from support.forge import Account, make_cache, sid_bytes
 from support.realm import Realm
 
+pytestmark = pytest.mark.threaded
 SPN = "HTTP/rms.corp.test"
 KEY = keytab.Key(f"{SPN}@CORP.TEST", 3, keytab.AES256, bytes(range(32)))
 HOME, AWAY = "S-1-5-21-1-2-3", "S-1-5-21-7-8-9"
