@@ -128,8 +128,10 @@ int main(int argc, char **argv)
 	if (a.with_parent && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent))
 		return EX_UNAVAILABLE;
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* keys are in our memory */
-	gss_prepare();
-	struct err failed = config_load_for(CONFIG_AUTHD, a.config, &settings, &problems);
+	struct err failed = gss_prepare();
+	if (failed.code)
+		return start_failed("Kerberos", failed);
+	failed = config_load_for(CONFIG_AUTHD, a.config, &settings, &problems);
 	config_problems_print(&problems, stderr);
 	config_problems_done(&problems);
 	if (failed.code)

@@ -5,10 +5,13 @@
 #include "proto/ap_req.h"
 #include "proto/spnego.h"
 
+#include <errno.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef GSS_C_CHANNEL_BOUND_FLAG
 #define GSS_C_CHANNEL_BOUND_FLAG 2048 /* of libkrb5 1.19 and later: the caller's token had our binding in it */
@@ -22,9 +25,21 @@ static _Thread_local struct {
 	gss_cred_id_t credential;
 } mine;
 
-void gss_prepare(void)
+/* Of several files of Kerberos' configuration the first that has a value decides. Ours is in memory, and its descriptor stays open. */
+struct err gss_prepare(void)
 {
-	setenv("GSS_MECH_CONFIG", "/dev/null", 1);
+	char ours[64], all[4096];
+	const char *theirs = getenv("KRB5_CONFIG");
+	int fd = memfd_create("krb5.conf", MFD_CLOEXEC);
+	int n = snprintf(ours, sizeof(ours), "[libdefaults]\n clockskew = %d\n", SKEW_S);
+	if (fd < 0 || write(fd, ours, (size_t)n) != n)
+		return ERR_OF(SYSTEM, .sys = errno, .what = "there is no memory for a file");
+	n = snprintf(all, sizeof(all), "/proc/self/fd/%d:%s", fd, theirs && *theirs ? theirs : "/etc/krb5.conf");
+	if (n >= (int)sizeof(all))
+		return ERR_OF(SETTINGS, .what = "KRB5_CONFIG in the environment is too long");
+	if (setenv("KRB5_CONFIG", all, 1) || setenv("GSS_MECH_CONFIG", "/dev/null", 1))
+		return ERR_OF(NO_MEMORY);
+	return OK;
 }
 
 void gss_thread_end(void)
