@@ -117,8 +117,8 @@ def test_key_version_before_and_after_a_change(realm, authd, keys):
     one = authd()
     link = one.link()
     for have, cache, told in ((new, old_cache, "kvno 1 aes256"), (old, new_cache, "kvno 2 aes256")):
-        keytab.write(keys, have)
         before = one.said().count("the keytab was read")
+        keytab.write(keys, have)
         eventually(lambda: one.said().count("the keytab was read") > before, 10)
         refused(link.prove(realm.token(cache, name)), "WRONG_KVNO", f"{name}@CORP.TEST", told)
     keytab.write(keys, old + new)
