@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -351,6 +352,15 @@ static int open_again(struct db *d)
 	return failed ? failed : open_tree(d);
 }
 
+/* LMDB calls it EIO when a write comes out short: usually the disk is full, and that is what helps to know. */
+static int full_or(const struct db *d, int failed, size_t wanted)
+{
+	struct statvfs disk;
+	if (failed == EIO && statvfs(d->path, &disk) == 0 && disk.f_bavail * disk.f_frsize < wanted + (64 << 10))
+		return ENOSPC;
+	return failed;
+}
+
 struct err db_write(struct db *d, const char *key, struct slice value)
 {
 	static const char failing[] = "the state file cannot be written";
@@ -374,6 +384,6 @@ struct err db_write(struct db *d, const char *key, struct slice value)
 	else
 		failed = mdb_txn_commit(txn);
 	if (failed)
-		return ERR_OF(FILE, .sys = failed, .what = failing);
+		return ERR_OF(FILE, .sys = full_or(d, failed, value.len), .what = failing);
 	return check_length(d, true);
 }

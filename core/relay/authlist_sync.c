@@ -367,7 +367,8 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	s->o = *o;
 	s->path = o->settings->list_file;
 	s->started = clock_now();
-	s->keep = (struct authlist_keep){.loop = o->loop, .state = o->state, .on_idle = on_kept};
+	bool writable = o->state && !state_read_only(o->state);
+	s->keep = (struct authlist_keep){.loop = o->loop, .state = writable ? o->state : NULL, .on_idle = on_kept};
 	uv_timer_init(&o->loop->uv, &s->period);
 	uv_timer_init(&o->loop->uv, &s->settle);
 	uv_fs_poll_init(&o->loop->uv, &s->watch);

@@ -1,9 +1,15 @@
 """The list of authorized servers: how it comes from its file into force, and what events and statistics say of it."""
 
 import json
+import os
 import signal
+import subprocess
+import time
 
-from support.node import idle_for
+import pytest
+
+from support import soap
+from support.node import ROOT, idle_for
 from support.wait import eventually
 
 EXCHANGE = {"sid": "S-1-5-21-1-2-3-1104", "role": "exchange", "name": "CORP\\Exchange Servers", "kind": "group", "added": "2026-11-22T10:00:00Z"}
@@ -161,16 +167,10 @@ def test_its_age_goes_on_over_a_restart(node, cloud, tmp_path):
 
 def test_a_newer_list_is_what_survives(node, cloud, tmp_path):
     """D04: what was removed from the list stays removed."""
-    def changed(path):
-        write(path / "list.json", EXCHANGE)
-        relay.start()
-        eventually(lambda: servers(relay)["entries"] == 1)
-        relay.stop()
-        relay.events_file.unlink()
-        list_away(path)
-    relay = restarted(node, cloud, tmp_path, lambda path: None)
+    relay = restarted(node, cloud, tmp_path, lambda path: write(path / "list.json", EXCHANGE))
+    assert servers(relay)["entries"] == 1
     relay.stop()
-    changed(tmp_path)
+    list_away(tmp_path)
     relay.start()
     assert servers(relay)["from_copy"] and servers(relay)["entries"] == 1
 
@@ -204,3 +204,73 @@ def test_a_directory_that_cannot_be_used_stops_nothing(node, cloud, tmp_path):
     write(tmp_path / "list.json", EXCHANGE)
     relay = node(cloud(), settings={"list.file": str(tmp_path / "list.json"), "node.state_directory": str(tmp_path / "none")})
     assert "No such file" in relay.event(4051)["text"] and servers(relay)["loaded"]
+
+
+def on_mount(how, directory):
+    """Wraps the node so that it sees that directory through a mount of its own."""
+    return ["unshare", "-m", "sh", "-c", f'{how} && exec "$@"'.replace("HERE", str(directory)), "sh"]
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+MANY = [{**EXCHANGE, "sid": f"S-1-5-21-1-2-3-{number}", "name": "x" * 200} for number in range(2000, 3000)]
+
+
+@needs_root
+def test_a_full_disk_stops_nothing(node, cloud, tmp_path):
+    """The list that no longer fits is in force all the same; one event, and one when it is written again."""
+    state = tmp_path / "state"
+    state.mkdir()
+    write(tmp_path / "list.json", EXCHANGE)
+    relay = node(cloud(), settings={"list.file": str(tmp_path / "list.json"), "node.state_directory": str(state)},
+                 wrap=on_mount("mount -t tmpfs -o size=128k none HERE", state))
+    for count in (1000, 999):
+        write(tmp_path / "list.json", *MANY[:count])
+        relay.signal(signal.SIGHUP)
+        eventually(lambda: servers(relay)["entries"] == count)
+    assert "No space left" in relay.event(4051)["text"]
+    write(tmp_path / "list.json", EXCHANGE)
+    relay.signal(signal.SIGHUP)
+    assert relay.event(4052) and len(relay.events(4051)) == 1
+
+
+@needs_root
+def test_a_state_that_can_only_be_read_is_read(node, cloud, tmp_path):
+    """D04"""
+    relay = restarted(node, cloud, tmp_path, list_away)
+    relay.stop()
+    relay.events_file.unlink()
+    relay.wrap = on_mount("mount --bind HERE HERE && mount -o remount,bind,ro HERE", tmp_path / "state")
+    relay.start()
+    assert "can be read but not written" in relay.event(4051)["text"] and servers(relay)["from_copy"]
+    write(tmp_path / "list.json", EXCHANGE)
+    relay.signal(signal.SIGHUP)
+    eventually(lambda: servers(relay)["entries"] == 1)
+    assert len(relay.events(4051)) == 1
+
+
+# ---- a slow source ----
+
+def test_a_slow_source_slows_no_request(node, cloud, tmp_path):
+    """D10: opening the file takes 4 s; requests and statistics go on as before, then the new list comes into force."""
+    seconds = 4
+    shim, path = tmp_path / "slow.so", tmp_path / "list.json"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, ROOT / "tests/support/slow_open.c", "-ldl"], check=True)
+    write(path, EXCHANGE)
+    options = os.environ.get("ASAN_OPTIONS", "")
+    relay = node(cloud(), settings={"list.file": str(path)},
+                 env={"LD_PRELOAD": str(shim), "SLOW_OPEN_PATH": str(path), "SLOW_OPEN_S": str(seconds),
+                      "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0"})
+    longest = 0.0
+    with relay.caller() as caller:
+        assert caller.ask(soap.request(soap.CERTIFY)).status == 200
+        write(path, EXCHANGE, FILES)
+        relay.signal(signal.SIGHUP)
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds - 1:
+            at = time.monotonic()
+            assert caller.ask(soap.request(soap.CERTIFY)).status == 200
+            assert servers(relay)["generation"] == 1
+            longest = max(longest, time.monotonic() - at)
+    assert longest < 1, f"a request and a look at the statistics took {longest:.2f} s"
+    eventually(lambda: servers(relay)["generation"] == 2, 15)
+    assert time.monotonic() - begun >= seconds
