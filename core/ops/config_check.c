@@ -241,6 +241,20 @@ static void check_limits(struct settings *s, const struct config_places *at, str
 		               "never counts");
 }
 
+static void check_list(const struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	bool local = strcmp(s->list_source, "local") == 0;
+	if (!local && strcmp(s->list_source, "file") != 0)
+		config_problem(p, row_place(at, SETTING_list_source), "list.source must be file or local");
+	if (local && !*s->node_state_directory)
+		config_problem(
+		        p, row_place(at, SETTING_list_source),
+		        "list.source is local, but there is no place for the list: set node.state_directory, too");
+	if (local && *s->list_file)
+		config_problem(p, row_place(at, SETTING_list_file),
+		               "list.file is set, but list.source is local: take one of them away");
+}
+
 void config_check(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	check_listeners(s, at, p);
@@ -249,6 +263,7 @@ void config_check(struct settings *s, const struct config_places *at, struct con
 	check_limits(s, at, p);
 	check_auth(s, at, p);
 	check_log(s, at, p);
+	check_list(s, at, p);
 }
 
 /* ---- files ---- */

@@ -3,33 +3,24 @@
 #include "core/base/log.h"
 #include "core/crypto/crypto.h"
 #include "core/relay/authlist_keep.h"
-#include "proto/authlist_doc.h"
+#include "core/relay/authlist_read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { WATCH_MS = 2000, SETTLE_MS = 200, LINE_BYTES = 880, ROW_BYTES = 2 * AUTHLIST_TEXT_MAX + AUTHLIST_ID_BYTES + 64 };
 
-/* One reading of the file: made by the main thread, filled in by a thread of the pool, looked at by the main thread again. */
+/* Made by the main thread, filled in by a thread of the pool, looked at by the main thread again. */
 struct reading {
 	uv_work_t work;
 	struct authlist_sync *sync;
-	const char *path; /* of the settings */
-	struct authlist_rows rows;
-	uint8_t hash[AUTHLIST_HASH_BYTES];
-	char *document; /* malloc'd, canonical; NULL unless good */
-	size_t document_len;
-	bool good;
-	char problem[AUTHLIST_DOC_PROBLEM_BYTES];
+	struct authlist_reading got;
+	bool stale; /* the file was replaced meanwhile: what was read does not count */
 };
 
 struct authlist_sync {
 	struct authlist_sync_options o;
-	const char *path;         /* "": no list */
+	char path[4200];          /* "": no list */
 	struct authlist *current; /* NULL: never loaded */
 	bool from_copy;           /* current was kept from before the start; its source has not said it since */
 	struct reading reading;
@@ -46,67 +37,6 @@ struct authlist_sync {
 	void (*settled)(void *context);
 	void *settled_context;
 };
-
-/* ---- reading, in any thread ---- */
-
-static bool unreadable(struct reading *r, const char *what)
-{
-	snprintf(r->problem, sizeof(r->problem), "%s: %s", what, strerror(errno));
-	return false;
-}
-
-/* The whole file, malloc'd. */
-static bool read_open_file(struct reading *r, int fd, char **text, size_t *len)
-{
-	struct stat st;
-	if (fstat(fd, &st))
-		return unreadable(r, "cannot be examined");
-	if (!S_ISREG(st.st_mode) || st.st_size > AUTHLIST_DOC_BYTES_MAX) {
-		snprintf(r->problem, sizeof(r->problem), "is no ordinary file of at most %d bytes",
-		         AUTHLIST_DOC_BYTES_MAX);
-		return false;
-	}
-	size_t room = (size_t)st.st_size + 1, n = 0;
-	*text = malloc(room);
-	if (!*text)
-		return unreadable(r, "cannot be read");
-	for (ssize_t got; n < room; n += (size_t)got) {
-		got = read(fd, *text + n, room - n);
-		if (got < 0 && errno != EINTR)
-			return unreadable(r, "cannot be read");
-		if (got < 0)
-			got = 0;
-		else if (got == 0)
-			break;
-	}
-	*len = n;
-	return true;
-}
-
-static bool read_document(struct reading *r, struct slice text)
-{
-	struct err failed = authlist_doc_read(text, &r->rows, r->problem);
-	r->document = failed.code ? NULL : authlist_doc_write(&r->rows, &r->document_len);
-	if (r->document)
-		crypto_sha256(slice_of(r->document, r->document_len), r->hash);
-	else if (!r->problem[0])
-		snprintf(r->problem, sizeof(r->problem), "cannot be taken: there is not enough memory");
-	return r->document != NULL;
-}
-
-static void read_list(struct reading *r)
-{
-	char *text = NULL;
-	size_t len = 0;
-	r->problem[0] = 0;
-	/* Not blocking: a pipe under that name would hold up the thread for ever. */
-	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	r->good = fd >= 0 ? read_open_file(r, fd, &text, &len) && read_document(r, slice_of(text, len))
-	                  : unreadable(r, "cannot be opened");
-	free(text);
-	if (fd >= 0)
-		close(fd);
-}
 
 /* ---- events ---- */
 
@@ -193,7 +123,7 @@ static void refused(struct authlist_sync *s, const char *problem)
 		          s->o.settings->list_max_age_s);
 }
 
-static void take(struct authlist_sync *s, struct reading *r)
+static void take(struct authlist_sync *s, struct authlist_reading *r)
 {
 	bool tell = s->tell || s->from_copy, same; /* what was kept is told when its source says it too */
 	s->tell = false;
@@ -250,7 +180,7 @@ static void not_kept(const char *why)
 static void take_kept(struct authlist_sync *s)
 {
 	struct state_list kept;
-	struct reading r = {0};
+	struct authlist_reading r = {0};
 	char *record = NULL;
 	usec_t max_age = s->o.settings->list_max_age_s * 1000000ull;
 	struct err failed = s->o.state ? state_last_list(s->o.state, &kept, &record) : OK;
@@ -258,7 +188,7 @@ static void take_kept(struct authlist_sync *s)
 		not_kept(err_text(failed));
 	if (!record)
 		return;
-	if (!read_document(&r, kept.document)) {
+	if (!authlist_read_text(&r, kept.document)) {
 		authlist_rows_done(&r.rows);
 		not_kept(r.problem);
 	} else {
@@ -288,21 +218,23 @@ static void begin_reading(struct authlist_sync *s);
 
 static void on_work(uv_work_t *work)
 {
-	read_list(container_of(work, struct reading, work));
+	authlist_read_file(&container_of(work, struct reading, work)->got);
 }
 
 static void on_work_over(uv_work_t *work, int status)
 {
 	struct authlist_sync *s = container_of(work, struct reading, work)->sync;
 	s->busy = false;
+	if (s->closing || s->reading.stale) {
+		authlist_rows_done(&s->reading.got.rows);
+		free(s->reading.got.document);
+	} else if (status == 0) {
+		take(s, &s->reading.got);
+	}
 	if (s->closing) {
-		authlist_rows_done(&s->reading.rows);
-		free(s->reading.document);
 		free_when_over(s);
 		return;
 	}
-	if (status == 0)
-		take(s, &s->reading);
 	if (s->again) {
 		s->again = false;
 		begin_reading(s);
@@ -319,7 +251,7 @@ static void begin_reading(struct authlist_sync *s)
 		s->again = true;
 		return;
 	}
-	s->reading = (struct reading){.sync = s, .path = s->path};
+	s->reading = (struct reading){.sync = s, .got.path = s->path};
 	s->busy = uv_queue_work(&s->o.loop->uv, &s->reading.work, on_work, on_work_over) == 0;
 }
 
@@ -352,6 +284,42 @@ const struct authlist *authlist_sync_current(const struct authlist_sync *s)
 	return s->current;
 }
 
+/* ---- the source `local` ---- */
+
+bool authlist_source_is_local(const struct settings *settings)
+{
+	return strcmp(settings->list_source, "local") == 0;
+}
+
+struct err authlist_sync_replace(struct authlist_sync *s, struct slice document,
+                                 char problem[static AUTHLIST_DOC_PROBLEM_BYTES])
+{
+	struct authlist_reading r = {.path = s->path};
+	if (!authlist_source_is_local(s->o.settings) || !*s->path) {
+		snprintf(problem, AUTHLIST_DOC_PROBLEM_BYTES, "%s",
+		         "the list of this node is a file that is put there: change it at its origin, or set "
+		         "list.source: "
+		         "local");
+		return ERR_OF(SETTINGS, .what = problem);
+	}
+	r.good = authlist_read_text(&r, document) && authlist_write_file(&r);
+	if (!r.good) {
+		snprintf(problem, AUTHLIST_DOC_PROBLEM_BYTES, "%s", r.problem);
+		authlist_rows_done(&r.rows);
+		free(r.document);
+		return ERR_OF(FILE, .what = problem);
+	}
+	s->reading.stale = true; /* if one is under way, it may have read the file of before */
+	s->again |= s->busy;
+	s->tell = true;
+	take(s, &r);
+	if (!s->problem[0])
+		return OK;
+	snprintf(problem, AUTHLIST_DOC_PROBLEM_BYTES, "%.500s",
+	         s->problem); /* no memory: in force with the next reading */
+	return ERR_OF(NO_MEMORY, .what = problem);
+}
+
 /* ---- life ---- */
 
 static void on_kept(struct authlist_keep *k)
@@ -365,7 +333,10 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	if (!s)
 		return ERR_OF(NO_MEMORY);
 	s->o = *o;
-	s->path = o->settings->list_file;
+	if (!authlist_source_is_local(o->settings))
+		snprintf(s->path, sizeof(s->path), "%s", o->settings->list_file);
+	else if (*o->settings->node_state_directory)
+		snprintf(s->path, sizeof(s->path), "%s/list.json", o->settings->node_state_directory);
 	s->started = clock_now();
 	bool writable = o->state && !state_read_only(o->state);
 	s->keep = (struct authlist_keep){.loop = o->loop, .state = writable ? o->state : NULL, .on_idle = on_kept};
@@ -380,11 +351,11 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	uint64_t period_ms = o->settings->list_refresh_s * 1000ull;
 	uv_timer_start(&s->period, on_period, period_ms, period_ms);
 	uv_fs_poll_start(&s->watch, on_change, s->path, WATCH_MS);
-	s->reading = (struct reading){.sync = s, .path = s->path};
-	read_list(&s->reading);
-	if (!s->reading.good)
+	s->reading = (struct reading){.sync = s, .got.path = s->path};
+	authlist_read_file(&s->reading.got);
+	if (!s->reading.got.good)
 		take_kept(s);
-	take(s, &s->reading);
+	take(s, &s->reading.got);
 	return OK;
 }
 
@@ -428,5 +399,8 @@ const char *authlist_sync_not_ready(const struct authlist_sync *s)
 		return NULL;
 	if (*s->path)
 		return "the list of authorized servers was never loaded";
-	return s->o.settings->loopback_caller.account ? NULL : "list.file is not set, so nobody is authorized";
+	if (s->o.settings->loopback_caller.account)
+		return NULL;
+	return authlist_source_is_local(s->o.settings) ? "list.source is local, but node.state_directory is not set"
+	                                               : "list.file is not set, so nobody is authorized";
 }

@@ -4,6 +4,7 @@
 #pragma once
 #include "core/net/loop.h"
 #include "core/base/settings.h"
+#include "proto/authlist_doc.h"
 #include "store/authlist.h"
 #include "store/state.h"
 
@@ -26,12 +27,18 @@ void authlist_sync_refresh(struct authlist_sync *s);
 void authlist_sync_on_settled(struct authlist_sync *s, void (*settled)(void *context), void *context);
 /* Borrowed until the next turn of the loop; NULL: never loaded. */
 const struct authlist *authlist_sync_current(const struct authlist_sync *s);
+/* For the source `local`: checks the document, writes it into node.state_directory/list.json, whole and synced, then publishes it and tells event 1004
+ * or 2003. Blocks as long as the disk takes. ERR_FILE: it is not right or cannot be written, nothing has changed. ERR_SETTINGS: the source is not
+ * local. ERR_NO_MEMORY: it is written, but comes into force with the next reading only. problem: the reason, in an administrator's words. */
+struct err authlist_sync_replace(struct authlist_sync *s, struct slice document,
+                                 char problem[static AUTHLIST_DOC_PROBLEM_BYTES]);
+bool authlist_source_is_local(const struct settings *settings);
 /* Frees itself when its handles and its work have ended; no publish() any more. NULL is fine. */
 void authlist_sync_close(struct authlist_sync *s);
 
 /* What /stats and /metrics tell. */
 struct authlist_facts {
-	bool configured; /* list.file is set */
+	bool configured; /* there is a source */
 	bool loaded, too_old;
 	bool from_copy; /* kept from before the start, and its source has not said it since */
 	uint64_t generation, entries, denials, failures;
