@@ -3,13 +3,14 @@
 Whatever breaks, the caller has an answer or an end within the bound; an answer that looks complete is complete; nothing leaks (H07 F16 F22).
 """
 
+import threading
 import time
 
 from support import soap
 from support.campaign import Progress, hands, lab, main, spread
 from support.caller import Gone, RawCaller, client_context
 from support.node import sanitized
-from support.upstream import answer
+from support.upstream import answer, server_context
 from support.wait import eventually
 from support.wire import ACTIONS, BACK, FORWARD, Wire
 
@@ -44,30 +45,67 @@ def ask(caller, op):
     return f"took {took:.1f} s" if took > BOUND_S else None
 
 
-def offsets(wire):
-    return [(direction, offset, action) for direction in (FORWARD, BACK) for offset in range(wire.longest[direction] + 1) for action in ACTIONS]
+def offsets(longest):
+    return [(direction, offset, action) for direction in (FORWARD, BACK) for offset in range(longest[direction] + 1) for action in ACTIONS]
 
 
-def at_the_cloud(it, cloud, count):
-    """The wire between node and cloud. Faults come one after the other, so that each is the plan of the next connection."""
-    wire = it.also(Wire(cloud.host, cloud.port))
-    node = it.node(wire, settings=SETTINGS)
+def learn(wire, node, prepare):
+    """How many bytes of each direction one request takes after that."""
+    prepare()
+    before, wire.longest = wire.longest, {FORWARD: 0, BACK: 0}
     assert node.ask(request(OPS[0])).status == 200
-    plans = spread(offsets(wire), count)
-    progress = Progress("faults at the cloud", len(plans))
-    # Connections must be new for their handshake to be hit, and reused for a request to be sent again: both take turns.
-    for number, plan in enumerate(plans):
-        first = wire.count if number % 2 else None
-        wire.plan = lambda index, p=plan, f=first: p if f is None or index == f else None
-        with node.caller(timeout=BOUND_S + 3) as caller:
-            problem = ask(caller, OPS[number % 2])
-            progress.step(problem and f"{plan}: {problem}")
-        if len(progress.problems) > 20:
-            break
-    wire.plan = lambda index: None
-    eventually(lambda: node.ask(request(OPS[0])).status == 200, 5)
-    progress.end(f"({wire.broken} wires broken)")
-    return node
+    return {way: wire.longest[way] - before[way] * (prepare is keep) for way in before}
+
+
+def keep():
+    """The connection to the cloud stays: a request and its answer, without any handshake."""
+
+
+def at_the_cloud(it, clouds, count, lanes=6):
+    """The wire between node and cloud, each fault in turn, in lanes side by side. Connections are new, so that their handshake is hit (whole where the
+    cloud gives no tickets, resumed at the other), or kept, where a request may be sent again."""
+    jobs, rows, lock = [], [], threading.Lock()
+    for _ in range(lanes):
+        rows.append([(wire, it.node(wire, settings=SETTINGS)) for wire in (it.also(Wire(cloud.host, cloud.port)) for cloud in clouds)])
+        for wire, node in rows[-1]:
+            assert node.ask(request(OPS[0])).status == 200
+    for which, prepare in ((0, rows[0][0][0].cut), (1, rows[0][1][0].cut), (0, keep)):
+        jobs += [(which, prepare is keep, plan) for plan in offsets(learn(*rows[0][which], prepare))]
+    jobs = list(enumerate(spread(jobs, count)))
+    progress = Progress("faults at the cloud", len(jobs))
+
+    def one(job):
+        number, (which, kept, plan) = job
+        with lock:
+            row = rows.pop()
+        wire, node = row[which]
+        op = OPS[number % 2]
+        try:
+            if kept:
+                wire.arm(None)
+                if node.ask(request(OPS[0])).status != 200:
+                    return f"{plan}: not well again after the fault before"
+                wire.arm(plan)
+            else:
+                wire.cut()
+                first = wire.count
+                wire.plan = lambda index: plan if index == first else None
+            with node.caller(timeout=BOUND_S + 3) as caller:
+                problem = ask(caller, op)
+            return problem and f"{plan} {'on a kept connection' if kept else 'on a new one'}: {problem}"
+        finally:
+            wire.arm(None)
+            wire.plan = lambda index: None
+            with lock:
+                rows.append(row)
+    hands(jobs, one, progress, lanes)
+    wires = [wire for row in rows for wire, _ in row]
+    broken = sum(wire.broken for wire in wires)
+    progress.end(f"({broken} wires broken)")
+    assert broken > 0.8 * len(jobs), "most faults did not happen"
+    for cloud in clouds:
+        assert all(seen.body == soap.request_body(seen.operation, padding=300) for seen in cloud.whole), "a changed body is whole at the cloud"
+    return [node for row in rows for _, node in row]
 
 
 def at_the_caller(it, node, index, count):
@@ -76,7 +114,7 @@ def at_the_caller(it, node, index, count):
     tls = client_context(it.certs) if index else None
     with Wire(host, port) as sound, RawCaller(sound.host, sound.port, tls=tls) as caller:
         assert caller.ask(request(OPS[0])).status == 200
-        plans = spread(offsets(sound), count)
+        plans = spread(offsets(sound.longest), count)
     progress = Progress(f"faults at the caller, {'https' if index else 'http'}", len(plans))
 
     def one(plan):
@@ -96,11 +134,13 @@ def at_the_caller(it, node, index, count):
 
 def campaign(count):
     with lab() as it:
+        forgetful = server_context(it.certs)
+        forgetful.num_tickets = 0
         cloud = it.cloud(script)
-        nodes = [at_the_cloud(it, cloud, count // 2)]
+        nodes = at_the_cloud(it, [it.cloud(script, tls=forgetful), cloud], count // 2)
         nodes.append(it.node(cloud, settings=SETTINGS, listeners=("http", "https-ecdsa")))
         for index in (0, 1):
-            at_the_caller(it, nodes[1], index, count // 4)
+            at_the_caller(it, nodes[-1], index, count // 4)
         for node in nodes:
             eventually(lambda n=node: n.metric("exchanges_open") == 0 and n.metric("client_connections_open") == 0, 15)
             assert node.metric("unexpected_events") == 0

@@ -3,18 +3,22 @@
 import selectors
 import socket
 import threading
+import time
 
 FORWARD, BACK = "forward", "back"  # towards the target, and from it
 ACTIONS = ("reset", "end", "stall", "noise")
 
 
 class Wire:
-    """plan(index) gives (direction, offset, action) for the index-th connection, or None for a sound wire. longest: bytes seen per direction."""
+    """plan(index) gives (direction, offset, action) for the index-th connection, or None for a sound wire. longest: bytes seen per direction.
+
+    arm(plan) breaks whichever connection is open now: its offset counts from that moment. cut() ends all that are open, and waits until they are."""
 
     def __init__(self, host, port, plan=lambda index: None):
         self.target, self.plan = (host, port), plan
         self.count = self.broken = 0
         self.longest = {FORWARD: 0, BACK: 0}
+        self.armed, self.cuts, self.open, self.lock = None, 0, 0, threading.Lock()
         self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.listening.settimeout(0.1)
         self.host, self.port = self.listening.getsockname()
@@ -30,6 +34,16 @@ class Wire:
         self.stopping = True
         self.thread.join(2)
         self.listening.close()
+
+    def arm(self, plan):
+        self.armed = plan
+
+    def cut(self, seconds=5.0):
+        self.cuts += 1
+        end = time.monotonic() + seconds
+        while self.open and time.monotonic() < end:
+            time.sleep(0.001)
+        assert not self.open, "a connection that was cut did not end"
 
     def __enter__(self):
         return self
@@ -50,6 +64,15 @@ class Wire:
             threading.Thread(target=self._carry, args=(near, plan), daemon=True).start()
 
     def _carry(self, near, plan):
+        with self.lock:
+            self.open += 1
+        try:
+            self._connect(near, plan)
+        finally:
+            with self.lock:
+                self.open -= 1
+
+    def _connect(self, near, plan):
         try:
             far = socket.create_connection(self.target, timeout=5)
         except OSError:
@@ -65,14 +88,21 @@ class Wire:
                 pass
 
     def _pass_on(self, near, far, plan):
-        passed = {FORWARD: 0, BACK: 0}
+        passed, cuts, armed = {FORWARD: 0, BACK: 0}, self.cuts, self.armed
         with selectors.DefaultSelector() as ready:
             ready.register(near, selectors.EVENT_READ, (FORWARD, far))
             ready.register(far, selectors.EVENT_READ, (BACK, near))
             while not self.stopping and ready.get_map():
-                for key, _ in ready.select(0.2):
+                if cuts != self.cuts:  # our end goes; what the node still says is not heard
+                    cuts = self.cuts
+                    for sock in (near, far):
+                        sock.shutdown(socket.SHUT_WR)
+                for key, _ in ready.select(0.02):
                     direction, into = key.data
                     got = key.fileobj.recv(65536)
+                    if armed is not self.armed:
+                        armed = self.armed
+                        plan = armed and (armed[0], passed[armed[0]] + armed[1], armed[2])
                     if not got:
                         ready.unregister(key.fileobj)
                         into.shutdown(socket.SHUT_WR)
