@@ -6,6 +6,15 @@
 #include "core/authd/ntlm.h"
 #include "proto/spnego.h"
 
+static void add_realm(struct directory_realm_settings *realms, size_t *count, const char *name)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp(realms[i].name, name) == 0)
+			return;
+	realms[(*count)++] = (struct directory_realm_settings){.name = name};
+}
+
+/* Without realms in the settings: those of the keytab. */
 static struct err open_directory(struct authd *a)
 {
 	struct directory_realm_settings realms[DIRECTORY_REALMS];
@@ -13,9 +22,21 @@ static struct err open_directory(struct authd *a)
 	for (size_t i = 0; i < a->settings->realm_count && settings.realm_count < DIRECTORY_REALMS; i++) {
 		const struct realm_settings *r = &a->settings->realms[i];
 		if (r->directory)
-			realms[settings.realm_count++] = (struct directory_realm_settings){.name = r->name};
+			realms[settings.realm_count++] =
+			        (struct directory_realm_settings){.name = r->name,
+			                                          .controllers = (const char *const *)r->controllers,
+			                                          .bind_dn = r->bind_dn,
+			                                          .password_file = r->password_file,
+			                                          .ca_file = r->ca_file};
 	}
-	if (settings.realm_count && !(a->directory = directory_new(&settings)))
+	struct keytab_view *keys = a->settings->realm_count ? NULL : keytab_ref(&a->keytab);
+	for (size_t i = 0; keys && i < keys->count && settings.realm_count < DIRECTORY_REALMS; i++)
+		add_realm(realms, &settings.realm_count, keys->keys[i].realm);
+	if (settings.realm_count)
+		a->directory = directory_new(&settings);
+	bool failed = settings.realm_count && !a->directory;
+	keytab_view_unref(keys);
+	if (failed)
 		return ERR_OF(NO_MEMORY, .what = "the directory");
 	return OK;
 }
@@ -24,9 +45,9 @@ struct err authd_init(struct authd *a, const struct settings *settings)
 {
 	*a = (struct authd){.settings = settings, .started_wall = clock_wall()};
 	TRY(replay_init(&a->replay));
+	TRY(keytab_open(&a->keytab, settings->auth_keytab));
 	TRY(open_directory(a));
-	TRY(ntlm_open(a));
-	return keytab_open(&a->keytab, settings->auth_keytab);
+	return ntlm_open(a);
 }
 
 void authd_done(struct authd *a)

@@ -120,6 +120,10 @@ static bool bind_simple(struct directory_conn *c, const struct directory_target 
 	if (r == LDAP_SUCCESS)
 		return true;
 	complain_ldap(why, c, "bind over LDAPS", r);
+	if (r == LDAP_SERVER_DOWN) /* libldap does not tell a certificate it refuses from a host that is away */
+		why->mend = "see whether the controller answers at port 636 under the name in its certificate, and "
+		            "whether ca_file "
+		            "holds who issued that";
 	return false;
 }
 

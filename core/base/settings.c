@@ -96,6 +96,12 @@ void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->realm_count; i++) {
 		free(s->realms[i].name);
 		free(s->realms[i].domains);
+		for (size_t k = 0; k < s->realms[i].controller_count; k++)
+			free(s->realms[i].controllers[k]);
+		free(s->realms[i].controllers);
+		free(s->realms[i].bind_dn);
+		free(s->realms[i].password_file);
+		free(s->realms[i].ca_file);
 	}
 	free(s->realms);
 	free(s->loopback_caller.account);

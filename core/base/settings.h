@@ -13,6 +13,9 @@ struct realm_settings { /* a Kerberos realm whose accounts may be callers */
 	bool directory;      /* its tickets carry a PAC; else accounts are principal names */
 	struct sid *domains; /* whose SIDs it may speak for; none: every one, for the keytab's own realms only */
 	size_t domain_count;
+	char **controllers; /* of its directory; NULL at the end, or NULL: found by SRV records */
+	size_t controller_count;
+	char *bind_dn, *password_file, *ca_file; /* LDAPS with a simple bind; NULL: Kerberos with the keytab */
 };
 
 struct loopback_caller { /* --loopback-caller ACCOUNT=ROLE; NULL account: off */

@@ -10,6 +10,7 @@ enum {
 	CONFIG_LISTENERS_MAX = 64,
 	CONFIG_ALLOW_MAX = 256,
 	CONFIG_REALMS_MAX = 64,
+	CONFIG_CONTROLLERS_MAX = 16,
 	CONFIG_DOMAINS_MAX = 64, /* of one realm */
 };
 enum config_reader { CONFIG_NODE, CONFIG_AUTHD }; /* which program: each may read files that the other must not */

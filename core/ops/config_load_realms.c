@@ -8,7 +8,8 @@ enum { REALM_BYTES = 255 };
 struct realm_reading {
 	char name[16]; /* "realms[0]" */
 	size_t index;
-	struct config_place name_at, directory_at, domains_at;
+	struct config_place name_at, directory_at, domains_at, controllers_at,
+	        text_at[3]; /* bind_dn, password_file, ca_file */
 };
 
 static bool is_realm(struct slice s)
@@ -59,19 +60,84 @@ static void read_domain(struct reader *r, void *context)
 	more[into->domain_count++] = domain;
 }
 
+static void read_controller(struct reader *r, void *context)
+{
+	struct realm_reading *reading = context;
+	struct realm_settings *into = &r->settings->realms[reading->index];
+	struct name n = name_of(reading->name, "controllers");
+	if (!reader_expect_scalar(r, n.text))
+		return;
+	if (!is_realm(reader_scalar(r))) {
+		config_problem(r->problems, reader_place(r), "an entry of %s must be a host name: dc1.corp.example",
+		               n.text);
+		return;
+	}
+	if (into->controller_count == CONFIG_CONTROLLERS_MAX) {
+		config_problem(r->problems, reader_place(r), "%s has more than %d entries", n.text,
+		               CONFIG_CONTROLLERS_MAX);
+		r->stopped = true;
+		return;
+	}
+	char **more = realloc(into->controllers, (into->controller_count + 2) * sizeof(*more));
+	if (more)
+		into->controllers = more;
+	char *host = more ? strndup(reader_scalar(r).at, reader_scalar(r).len) : NULL;
+	if (!host) {
+		reader_no_memory(r);
+		return;
+	}
+	more[into->controller_count++] = host;
+	more[into->controller_count] = NULL;
+}
+
+static const char *const text_names[] = {"bind_dn", "password_file", "ca_file"};
+
+static void read_text(struct reader *r, const struct key *key, struct realm_reading *reading, size_t which)
+{
+	struct realm_settings *into = &r->settings->realms[reading->index];
+	struct name n = name_of(reading->name, key->text);
+	char **out = which == 0 ? &into->bind_dn : which == 1 ? &into->password_file : &into->ca_file;
+	if (reading->text_at[which].line) {
+		config_problem(r->problems, key->at, "%s is given twice. Keep one", n.text);
+		reader_skip(r);
+		return;
+	}
+	reading->text_at[which] = reader_place(r);
+	if (!reader_expect_scalar(r, n.text) ||
+	    !(which == 0 ? reader_text_is_fine(r, n.text) : reader_path_is_fine(r, n.text, 4096)))
+		return;
+	if (!(*out = strndup(reader_scalar(r).at, reader_scalar(r).len)))
+		reader_no_memory(r);
+}
+
 static void realm_member(struct reader *r, const struct key *key, void *context)
 {
 	struct realm_reading *reading = context;
 	struct realm_settings *into = &r->settings->realms[reading->index];
-	static const char *const names[] = {"name", "directory", "domains", NULL};
+	static const char *const names[] = {"name",    "directory",     "domains", "controllers",
+	                                    "bind_dn", "password_file", "ca_file", NULL};
 	struct name n = name_of(reading->name, key->text);
 	if (strcmp(key->text, "domains") == 0) {
 		reader_list(r, key, n.text, &reading->domains_at, read_domain, reading, "domains: [S-1-5-21-A-B-C]");
 		return;
 	}
+	if (strcmp(key->text, "controllers") == 0) {
+		reader_list(r, key, n.text, &reading->controllers_at, read_controller, reading,
+		            "controllers: [dc1.corp.example]");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(text_names) / sizeof(text_names[0]); i++) {
+		if (strcmp(key->text, text_names[i]) == 0) {
+			read_text(r, key, reading, i);
+			return;
+		}
+	}
 	bool name = strcmp(key->text, "name") == 0;
 	if (!name && strcmp(key->text, "directory") != 0) {
-		reader_unknown(r, key, "in a realm, which has name, directory and domains", names);
+		reader_unknown(r, key,
+		               "in a realm, which has name, directory, domains, controllers, bind_dn, password_file "
+		               "and ca_file",
+		               names);
 		return;
 	}
 	struct config_place *seen = name ? &reading->name_at : &reading->directory_at;
@@ -101,6 +167,14 @@ static void check_realm(struct reader *r, const struct realm_reading *reading)
 		config_problem(r->problems, reading->domains_at,
 		               "%s is a realm without a directory, so there are no domains whose SIDs it could speak "
 		               "for: take domains or directory: false away",
+		               reading->name);
+	if (!realm->directory && (realm->controller_count || realm->bind_dn))
+		config_problem(r->problems, realm->controller_count ? reading->controllers_at : reading->text_at[0],
+		               "%s is a realm without a directory: take controllers, bind_dn or directory: false away",
+		               reading->name);
+	if (!realm->bind_dn != !realm->password_file)
+		config_problem(r->problems, reading->text_at[realm->bind_dn ? 0 : 1],
+		               "%s: bind_dn and password_file belong together; with neither, authd uses the keytab",
 		               reading->name);
 	for (size_t i = 0; i < reading->index && realm->name; i++)
 		if (s->realms[i].name && strcmp(s->realms[i].name, realm->name) == 0)

@@ -84,6 +84,7 @@ void config_print_example(FILE *out)
 	      "#  - name: CORP.EXAMPLE\n"
 	      "#  - name: TRUSTED.EXAMPLE\n"
 	      "#    domains: [S-1-5-21-1000000000-2000000000-3000000000]\n"
+	      "#    controllers: [dc1.trusted.example, dc2.trusted.example]   # else found by SRV records\n"
 	      "#  - name: UNIX.EXAMPLE\n"
 	      "#    directory: false\n",
 	      out);
@@ -156,7 +157,13 @@ void config_print_settings_doc(FILE *out)
 	      "false: accounts are principal names |\n"
 	      "| `domains` | list of domains' SIDs | whose SIDs count in its tickets. Needed for a realm that the "
 	      "keytab is "
-	      "not of; for the keytab's own realm, empty means all |\n",
+	      "not of; for the keytab's own realm, empty means all |\n"
+	      "| `controllers` | list of host names | domain controllers, in the order in which they are tried. Empty: "
+	      "found by the SRV records of _ldap._tcp.dc._msdcs.REALM |\n"
+	      "| `bind_dn` | name | account for LDAPS with a password, where the keytab's account is not known. Empty: "
+	      "LDAP signed and sealed by Kerberos, with the keytab |\n"
+	      "| `password_file` | path | its password, on the first line |\n"
+	      "| `ca_file` | path | who may have issued the controllers' certificates (PEM). Empty: the system's |\n",
 	      out);
 	const char *section = "";
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {

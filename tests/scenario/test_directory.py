@@ -122,3 +122,41 @@ def test_a_removed_member_is_gone_at_the_next_look(lab, authd):
     finally:
         lab.directory("group", "removemembers", "RMS Connector Clients", "bob")
     assert lab.sid("bob") not in authd.ask("members", sid=sid)["members"]
+
+
+def test_controllers_by_name_the_next_one_when_the_first_is_away(lab, tmp_path):
+    daemon = Daemon(lab, tmp_path / "authd", realms=[{"name": "CORP.TEST", "controllers": ["127.0.0.99", "dc1.corp.test"]}])
+    corp = daemon.connect().ask("directory")["domains"][0]
+    assert corp["reachable"] and corp["controller"] == "dc1.corp.test", corp
+    daemon.finish()
+
+
+def test_ldaps_with_a_password_and_its_mistakes(lab, tmp_path):
+    secret, ca = tmp_path / "password", lab.folder / "corp/private/tls/ca.pem"
+    row = {"name": "CORP.TEST", "bind_dn": "svc-rms@corp.test", "password_file": str(secret), "ca_file": str(ca)}
+    secret.write_text(people.password(people.CONNECTOR) + "\n")
+    daemon = Daemon(lab, tmp_path / "good", realms=[row])
+    assert one(daemon.connect().ask("find", text="alice"))["sid"] == lab.sid("alice")
+    daemon.finish()
+    good = secret.read_text()
+    for name, mistake, said in (("password", {}, "Invalid credentials"), ("ca", {"ca_file": str(lab.folder / "partner/private/tls/ca.pem")}, "ca_file")):
+        secret.write_text("wrong\n" if name == "password" else good)
+        daemon = Daemon(lab, tmp_path / f"authd-{name}", realms=[{**row, **mistake}])
+        answer = daemon.connect().ask("find", text="alice")
+        assert not answer["ok"] and answer["code"] == "unreachable" and said in answer["error"] + answer["mend"], answer
+        daemon.finish()
+
+
+def test_without_realms_in_the_settings_those_of_the_keytab_are_asked(lab, tmp_path):
+    daemon = Daemon(lab, tmp_path / "authd", realms=[])
+    assert [row["realm"] for row in daemon.connect().ask("directory")["domains"]] == ["CORP.TEST"]
+    daemon.finish()
+
+
+def test_a_directory_that_is_away_is_told_in_bounded_time(lab, tmp_path):
+    daemon = Daemon(lab, tmp_path / "authd", realms=[{"name": "NOWHERE.TEST"}, {"name": "CORP.TEST", "controllers": ["127.0.0.99"]}])
+    answer = daemon.connect().ask("find", text="alice")
+    assert not answer["ok"] and answer["code"] == "unreachable" and answer["mend"], answer
+    nowhere = daemon.connect().ask("directory")["domains"][0]
+    assert not nowhere["reachable"] and nowhere["error"], nowhere
+    daemon.finish()

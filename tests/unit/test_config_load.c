@@ -226,6 +226,12 @@ static const struct wrong more[] = {
         {"realms:\n  - name: A.TEST\n    domains: [CORP]\n", "7:15", "must be the SID of a domain"},
         {"realms:\n  - name: A.TEST\n    directory: false\n    domains: [S-1-5-21-1-2-3]\n", "8:5",
          "realms[0] is a realm without a directory"},
+        {"realms:\n  - name: A.TEST\n    directory: false\n    controllers: [dc1]\n", "8:5",
+         "is a realm without a directory"},
+        {"realms:\n  - name: A.TEST\n    controllers: [\"dc 1\"]\n", "7:19", "must be a host name"},
+        {"realms:\n  - name: A.TEST\n    bind_dn: cn=a\n", "7:14", "bind_dn and password_file belong together"},
+        {"realms:\n  - name: A.TEST\n    password_file: /p\n", "7:20", "bind_dn and password_file belong together"},
+        {"realms:\n  - name: A.TEST\n    ca_file: /a\n    ca_file: /b\n", "8:5", "realms[0].ca_file is given twice"},
         {"realms:\n  - name: A.TEST\nrealms:\n  - name: B.TEST\n", "7:1", "realms is given twice"},
         {"stats: {tls_key: /b, tls_certificate: /a, address: '10.0.0.1:1'}\n", "5:52", "everybody could read"},
 };

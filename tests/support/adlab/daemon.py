@@ -100,7 +100,7 @@ class Daemon:
         self.socket = self.folder / "authd.socket"
         self.said = self.folder / "authd.stderr"
         settings = {"auth": {"socket": str(self.socket), "keytab": str(lab.keytab), **auth},
-                    "realms": realms or [{"name": people.CORP.realm}, {"name": people.PARTNER.realm, "directory": True}],
+                    **({} if realms == [] else {"realms": realms or [{"name": people.CORP.realm}, {"name": people.PARTNER.realm}]}),
                     "upstream": {"url": "https://127.0.0.1:1"}, "listeners": [{"address": "127.0.0.1:1"}]}
         (self.folder / "authd.yaml").write_text(to_yaml(settings))
         with open(self.said, "wb") as said:
