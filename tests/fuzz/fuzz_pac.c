@@ -1,40 +1,61 @@
-/* Account data of a ticket, as a domain controller signs it; and the same bytes as its other buffers. What is accepted is whole: a set of SIDs that the
- * wire takes, with the account in it. */
-#include "core/base/check.h"
+/* Buffers of a PAC: flags (1: a UPN_DNS_INFO, 2: a requestor), length of each, the two, then KERB_VALIDATION_INFO. What is accepted holds together,
+ * and is the same when it is read again. */
 #include "proto/pac.h"
+
+#include "core/base/check.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n);
 
-static void read_all(const struct pac_buffers *b)
+/* Of its own, so that a byte too far is found. */
+static struct slice take(struct slice *from, size_t n)
 {
-	struct pac_account who;
-	const char *why = NULL;
-	enum pac_wrong wrong = pac_read(b, &who, &why);
-	CHECK(wrong != PAC_NOT_VALID || why);
-	if (wrong == PAC_FINE) {
-		size_t size = sid_set_bytes(&who.groups);
-		char *set = malloc(size);
-		CHECK(who.name[0] && who.domain[0] && !sid_is_none(&who.sid) && who.groups.count > 0 && set);
-		sid_set_write(&who.groups, set);
-		CHECK(sid_set_is_valid(slice_of(set, size), who.groups.count));
-		free(set);
-	}
-	pac_account_done(&who);
+	struct slice s = slice_until(*from, n);
+	char *copy = malloc(s.len + !s.len);
+	CHECK(copy);
+	memcpy(copy, s.at, s.len);
+	*from = slice_from(*from, n);
+	return slice_of(copy, s.len);
 }
 
-/* The first two bytes say where the second buffer begins. */
+static void check_account(const struct pac_account *a)
+{
+	size_t len = sid_set_bytes(&a->groups);
+	char *wire = malloc(len);
+	CHECK(wire);
+	sid_set_write(&a->groups, wire);
+	CHECK(sid_set_is_valid(slice_of(wire, len), a->groups.count) && sid_set_has(&a->groups, &a->sid));
+	free(wire);
+	const char *const names[] = {a->name, a->domain};
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+		CHECK(names[i][0] && strnlen(names[i], PAC_NAME_BYTES) < PAC_NAME_BYTES);
+		for (const char *at = names[i]; *at; at++)
+			CHECK((uint8_t)*at >= 0x20 && *at != 0x7f);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n)
 {
-	if (n < 2)
+	if (n < 3)
 		return 0;
-	size_t cut = 2 + (size_t)((uint8_t)bytes[0] | (uint8_t)bytes[1] << 8);
-	struct slice all = slice_of(bytes, n),
-	             logon = cut < n ? slice_of(bytes + 2, cut - 2) : slice_of(bytes + 2, n - 2);
-	struct slice rest = cut < n ? slice_from(all, cut) : slice_of(NULL, 0);
-	read_all(&(struct pac_buffers){.logon = logon});
-	read_all(&(struct pac_buffers){.logon = logon, .upn = rest});
-	read_all(&(struct pac_buffers){.logon = logon, .requestor = rest});
+	struct slice left = slice_of(bytes + 3, n - 3);
+	struct pac_buffers b = {.has_upn = bytes[0] & 1, .has_requestor = bytes[0] & 2};
+	struct pac_account a, again;
+	const char *why = NULL, *why_again = NULL;
+	b.upn = take(&left, (uint8_t)bytes[1]);
+	b.requestor = take(&left, (uint8_t)bytes[2]);
+	b.logon = take(&left, left.len);
+	enum pac_wrong wrong = pac_read(&b, &a, &why);
+	CHECK(wrong != PAC_NOT_VALID || (why && *why));
+	if (!wrong)
+		check_account(&a);
+	CHECK(pac_read(&b, &again, &why_again) == wrong && again.groups.count == a.groups.count &&
+	      sid_compare(&again.sid, &a.sid) == 0 && again.requestor_differs == a.requestor_differs);
+	pac_account_done(&a);
+	pac_account_done(&again);
+	free((char *)(uintptr_t)b.upn.at);
+	free((char *)(uintptr_t)b.requestor.at);
+	free((char *)(uintptr_t)b.logon.at);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* E10: accounts and groups out of a PAC's buffers, as domain controllers write them; and that nothing spoiled is taken for another account. */
 #include "proto/pac.h"
 #include "tests/support/pac_build.h"
+#include "tests/support/seed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -468,6 +469,36 @@ static void dns_data_is_whole_or_refused(void **state)
 	assert_int_equal(read_with(b, &differs), PAC_NOT_VALID);
 }
 
+/* As fuzz_pac takes them. */
+static bool is_seed(const char *name, const struct built_account *account, struct slice upn, struct slice requestor)
+{
+	char out[8192] = {(char)((upn.len ? 1 : 0) | (requestor.len ? 2 : 0)), (char)upn.len, (char)requestor.len};
+	struct built b = build_logon(account);
+	size_t n = 3;
+	struct slice parts[] = {upn, requestor, slice_of(b.at, b.len)};
+	for (size_t i = 0; i < ARRAY_COUNT(parts); n += parts[i++].len) {
+		assert_true(n + parts[i].len <= sizeof(out));
+		if (parts[i].len)
+			memcpy(out + n, parts[i].at, parts[i].len);
+	}
+	free(b.at);
+	return seed_is("pac", name, slice_of(out, n));
+}
+
+static void the_fuzzer_starts_from_these(void **state)
+{
+	char room[256];
+	struct slice none = {NULL, 0}, upn = build_upn(DOMAIN "-1105", room);
+	struct sid s = built_sid_of(DOMAIN "-1105");
+	struct slice requestor = slice_of((const char *)s.bytes, sid_bytes(&s));
+	assert_true(is_seed("plain", &plain, none, none));
+	assert_true(is_seed("full", &full, upn, requestor));
+	static const struct built_extra own[] = {{"S-1-5-21-7-8-9-1200", 7}, {"S-1-18-1", 7}};
+	struct built_account elsewhere = {
+	        .account = "guest", .domain = "THERE", .domain_sid = "S-1-5-21-7-8-9", .extra = own, .extra_count = 2};
+	assert_true(is_seed("elsewhere", &elsewhere, none, requestor));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +518,7 @@ int main(void)
 	        cmocka_unit_test(any_spoiled_byte_is_survived),
 	        cmocka_unit_test(the_requestor_is_the_account),
 	        cmocka_unit_test(dns_data_is_whole_or_refused),
+	        cmocka_unit_test(the_fuzzer_starts_from_these),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,7 +112,18 @@ static void a_domain_knows_its_own_accounts_only(void **state)
 		struct sid other = sid_of(strangers[i]);
 		assert_false(sid_is_of_domain(&other, &domain));
 	}
+	static const char *const no_domains[] = {"S-1-5-21-1-2", "S-1-5-32", "S-1-6-21-1-2-3", "S-1-5-277-1-2-3",
+	                                         "S-1-5-22-1-2-3"};
+	assert_true(sid_is_domain(&domain) && !sid_is_domain_object(&domain));
+	assert_true(sid_is_domain_object(&user) && !sid_is_domain(&user));
+	for (size_t i = 0; i < ARRAY_COUNT(no_domains); i++) {
+		struct sid other = sid_of(no_domains[i]);
+		assert_false(sid_is_domain(&other));
+		assert_true(sid_with_rid(&other, 500, &other));
+		assert_false(sid_is_domain_object(&other));
+	}
 	struct sid none = {0}, full = sid_of("S-1-5-1-2-3-4-5-6-7-8-9-10-11-12-13-14-15");
+	assert_false(sid_is_domain(&none) || sid_is_domain_object(&none));
 	assert_false(sid_with_rid(&none, 1, &made));
 	assert_false(sid_with_rid(&full, 1, &made));
 	assert_false(sid_is_of_domain(&none, &domain));
