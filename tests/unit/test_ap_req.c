@@ -301,6 +301,20 @@ static void the_service_is_printable_and_cut_to_its_room(void **state)
 	}
 }
 
+/* What libkrb5 sends to a service of a Samba domain. */
+static void what_a_library_sends_is_read(void **state)
+{
+	static char room[SEED_ROOM];
+	char name[AP_REQ_NAME_BYTES];
+	struct ap_req a;
+	assert_null(ap_req_read(seed_read("ap_req", "mit_srv1", room), &a));
+	ap_req_service(&a, name, sizeof(name));
+	assert_string_equal(name, "HTTP/rmsconnector.corp.test@CORP.TEST");
+	assert_int_equal(a.enctype, 18);
+	assert_true(a.has_kvno);
+	assert_true(a.authenticator.len > 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +325,7 @@ int main(void)
 	        cmocka_unit_test(a_spoiled_byte_changes_what_it_is_part_of_and_nothing_else),
 	        cmocka_unit_test(lengths_longer_than_they_need_are_refused),
 	        cmocka_unit_test(the_service_is_printable_and_cut_to_its_room),
+	        cmocka_unit_test(what_a_library_sends_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -499,6 +499,45 @@ static void the_fuzzer_starts_from_these(void **state)
 	assert_true(is_seed("elsewhere", &elsewhere, none, requestor));
 }
 
+/* Of a Samba domain with a trust: what its controllers wrote into tickets for one service of CORP. */
+static void what_controllers_write_is_read(void **state)
+{
+#define SAMBA   "S-1-5-21-139174971-2041744391-1389920372"
+#define PARTNER "S-1-5-21-2295322811-1632382468-3614759986"
+	static const struct {
+		const char *seed, *domain, *name, *groups[5]; /* the account's own first */
+	} tickets[] = {{"samba_srv1",
+	                "CORP",
+	                "SRV1$",
+	                {SAMBA "-1103", SAMBA "-515", SAMBA "-1766", SAMBA "-1767", "S-1-18-1"}},
+	               {"samba_fs01", "CORP", "FS01$", {SAMBA "-1105", SAMBA "-515", SAMBA "-1770", "S-1-18-1"}},
+	               {"samba_gustav", "PARTNER", "gustav", {PARTNER "-1104", PARTNER "-513", "S-1-18-1"}}};
+	static char room[SEED_ROOM];
+	for (size_t i = 0; i < ARRAY_COUNT(tickets); i++) {
+		struct slice seed = seed_read("pac", tickets[i].seed, room);
+		assert_true(seed.len > 3 && seed.at[0] == 1);
+		size_t upn = (uint8_t)seed.at[1], count = 0;
+		struct pac_buffers b = {
+		        .has_upn = true, .upn = slice_of(seed.at + 3, upn), .logon = slice_from(seed, 3 + upn)};
+		struct pac_account a;
+		const char *why = "";
+		assert_int_equal(pac_read(&b, &a, &why), PAC_FINE);
+		assert_string_equal(a.domain, tickets[i].domain);
+		assert_string_equal(a.name, tickets[i].name);
+		assert_sid(&a.sid, tickets[i].groups[0]);
+		for (; count < ARRAY_COUNT(tickets[i].groups) && tickets[i].groups[count]; count++)
+			assert_true(has(&a, tickets[i].groups[count]));
+		assert_int_equal(a.groups.count, count);
+		assert_false(a.requestor_differs);
+		pac_account_done(&a);
+		struct slice logon = b.logon;
+		for (size_t n = 0; n < logon.len; n++) {
+			assert_int_equal(read_bytes(slice_until(logon, n), &a), PAC_NOT_VALID);
+			pac_account_done(&a);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,6 +558,7 @@ int main(void)
 	        cmocka_unit_test(the_requestor_is_the_account),
 	        cmocka_unit_test(dns_data_is_whole_or_refused),
 	        cmocka_unit_test(the_fuzzer_starts_from_these),
+	        cmocka_unit_test(what_controllers_write_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
