@@ -116,6 +116,10 @@ static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const c
 		f->unreadable = true;
 		return false;
 	}
+	if (out->length == 0) { /* gss_release_buffer() would forget it */
+		free(out->value);
+		out->value = NULL;
+	}
 	f->verified = f->verified && authenticated && complete;
 	return true;
 }

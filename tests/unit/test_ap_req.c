@@ -1,6 +1,7 @@
 /* E04: the Kerberos request as its sender wrote it, read in one way only: whose ticket it is and which authenticator (that replays are known by). */
 #include "core/base/check.h"
 #include "proto/ap_req.h"
+#include "tests/support/der_build.h"
 #include "tests/support/seed.h"
 
 #include <setjmp.h>
@@ -11,52 +12,6 @@
 #define KRB5    "\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02"
 #define MS_KRB5 "\x06\x09\x2a\x86\x48\x82\xf7\x12\x01\x02\x02"
 #define CIPHER  "0123456789abcdef0123456789abcdef"
-
-enum { ROOM = 8192 };
-
-struct der {
-	char at[ROOM];
-	size_t len;
-};
-
-static void put(struct der *d, struct slice s)
-{
-	assert_true(d->len + s.len <= ROOM);
-	if (s.len)
-		memcpy(d->at + d->len, s.at, s.len);
-	d->len += s.len;
-}
-
-/* An element around everything from start on. */
-static void wrap(struct der *d, size_t start, int tag)
-{
-	char head[4] = {(char)tag};
-	size_t n = d->len - start, used = 2;
-	if (n < 0x80) {
-		head[1] = (char)n;
-	} else if (n < 0x100) {
-		head[1] = (char)0x81;
-		head[2] = (char)n;
-		used = 3;
-	} else {
-		head[1] = (char)0x82;
-		head[2] = (char)(n >> 8);
-		head[3] = (char)n;
-		used = 4;
-	}
-	assert_true(d->len + used <= ROOM);
-	memmove(d->at + start + used, d->at + start, n);
-	memcpy(d->at + start, head, used);
-	d->len += used;
-}
-
-static void put_field(struct der *d, int number, int tag, struct slice contents)
-{
-	size_t start = d->len;
-	put(d, contents);
-	wrap(d, start, tag);
-	wrap(d, start, 0xa0 + number);
-}
 
 struct parts { /* contents of the elements; what is empty is left out */
 	struct slice oid, id, version, type, options, ticket_version, realm, names[AP_REQ_NAMES_MAX + 1];
@@ -82,52 +37,52 @@ static const struct parts usual = {.oid = {KRB5, 11},
 static void put_encrypted(struct der *d, int number, struct slice enctype, struct slice kvno, struct slice cipher)
 {
 	size_t start = d->len;
-	put_field(d, 0, 0x02, enctype);
+	der_field(d, 0, 0x02, enctype);
 	if (kvno.len)
-		put_field(d, 1, 0x02, kvno);
-	put_field(d, 2, 0x04, cipher);
-	wrap(d, start, 0x30);
-	wrap(d, start, 0xa0 + number);
+		der_field(d, 1, 0x02, kvno);
+	der_field(d, 2, 0x04, cipher);
+	der_wrap(d, start, 0x30);
+	der_wrap(d, start, 0xa0 + number);
 }
 
 static void put_ticket(struct der *d, const struct parts *p)
 {
 	size_t start = d->len, name, list;
-	put_field(d, 0, 0x02, p->ticket_version);
-	put_field(d, 1, 0x1b, p->realm);
+	der_field(d, 0, 0x02, p->ticket_version);
+	der_field(d, 1, 0x1b, p->realm);
 	name = d->len;
-	put_field(d, 0, 0x02, SLICE("\2"));
+	der_field(d, 0, 0x02, SLICE("\2"));
 	list = d->len;
 	for (size_t i = 0; i < p->name_count; i++) {
 		size_t one = d->len;
-		put(d, p->names[i]);
-		wrap(d, one, 0x1b);
+		der_put(d, p->names[i]);
+		der_wrap(d, one, 0x1b);
 	}
-	wrap(d, list, 0x30);
-	wrap(d, list, 0xa1);
-	wrap(d, name, 0x30);
-	wrap(d, name, 0xa2);
+	der_wrap(d, list, 0x30);
+	der_wrap(d, list, 0xa1);
+	der_wrap(d, name, 0x30);
+	der_wrap(d, name, 0xa2);
 	put_encrypted(d, 3, p->enctype, p->kvno, p->cipher);
-	wrap(d, start, 0x30);
-	wrap(d, start, 0x61);
-	wrap(d, start, 0xa3);
+	der_wrap(d, start, 0x30);
+	der_wrap(d, start, 0x61);
+	der_wrap(d, start, 0xa3);
 }
 
 static struct slice make(struct der *d, const struct parts *p)
 {
 	d->len = 0;
-	put(d, p->oid);
-	put(d, p->id);
+	der_put(d, p->oid);
+	der_put(d, p->id);
 	size_t start = d->len;
-	put_field(d, 0, 0x02, p->version);
-	put_field(d, 1, 0x02, p->type);
-	put_field(d, 2, 0x03, p->options);
+	der_field(d, 0, 0x02, p->version);
+	der_field(d, 1, 0x02, p->type);
+	der_field(d, 2, 0x03, p->options);
 	put_ticket(d, p);
 	put_encrypted(d, 4, p->enctype, p->own_kvno, p->own_cipher);
-	put(d, p->end);
-	wrap(d, start, 0x30);
-	wrap(d, start, 0x6e);
-	wrap(d, 0, 0x60);
+	der_put(d, p->end);
+	der_wrap(d, start, 0x30);
+	der_wrap(d, start, 0x6e);
+	der_wrap(d, 0, 0x60);
 	return slice_of(d->at, d->len);
 }
 
@@ -273,7 +228,7 @@ static void lengths_longer_than_they_need_are_refused(void **state)
 	struct der d;
 	struct slice token = make(&d, &usual);
 	assert_int_equal((uint8_t)d.at[1], 0x81); /* 60 81 nn */
-	char room[ROOM + 1] = "\x60\x82\0";
+	char room[DER_ROOM + 1] = "\x60\x82\0";
 	memcpy(room + 3, token.at + 2, token.len - 2);
 	assert_non_null(read_bytes(slice_of(room, token.len + 1)));
 	memcpy(room, "\x60\x80", 2);
