@@ -97,7 +97,7 @@ static struct slice slice_of_buffer(const gss_buffer_desc *b)
 	return slice_of(b->value, b->length);
 }
 
-/* One buffer of the PAC; false: there is none. The library says so, too, when there are two of a kind: names tells. */
+/* One buffer of the PAC; false: there is none. The library says that, too, of two of a kind and of what is not signed: names tells. */
 static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const char *name, gss_buffer_desc *out,
                            struct identity_facts *f)
 {
@@ -112,15 +112,12 @@ static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const c
 	OM_uint32 major =
 	        gss_get_name_attribute(&minor, x->caller, &attribute, &authenticated, &complete, out, &display, &more);
 	gss_release_buffer(&minor, &display);
-	if (times > 1 || major != GSS_S_COMPLETE || more) {
-		f->unreadable = true;
-		return false;
-	}
+	f->unreadable = f->unreadable || times > 1;
+	f->verified = f->verified && major == GSS_S_COMPLETE && authenticated && complete && !more;
 	if (out->length == 0) { /* gss_release_buffer() would forget it */
 		free(out->value);
 		out->value = NULL;
 	}
-	f->verified = f->verified && authenticated && complete;
 	return true;
 }
 

@@ -10,7 +10,7 @@ struct identity_facts {
 	struct slice principal;         /* "name@REALM", as the library writes it */
 	bool anonymous, has_pac;
 	bool verified;   /* the PAC's signature, with our key */
-	bool unreadable; /* a buffer of the PAC is there twice, or could not be had */
+	bool unreadable; /* a buffer of the PAC is there twice, or nothing of it could be had */
 	struct pac_buffers pac;
 };
 
