@@ -2,7 +2,6 @@
 
 import base64
 import json
-import subprocess
 import threading
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from support import soap
 from support.caller import Gone
 from support.fake_authd import (DOMAIN, NTLM, FakeAuthd, done, first_token, go_on, header, kerberos, next_token, ntlm_token, refused, word_in)
-from support.node import program
 from support.upstream import answer
 from support.wait import eventually, never
 
@@ -51,15 +49,11 @@ def authd(tmp_path):
 def known(node, cloud, authd, tmp_path):
     """known(script): a node with an authd and a list of exch and share; .authd, .cloud, .list"""
     def make(script=by_name, rows=((1001, "exchange"), (1002, "sharepoint")), upstream=None, settings=None, **how):
-        if "## list\n" not in subprocess.run([program("rms-connectord"), "--print-settings-doc"], capture_output=True, text=True,
-                                           check=True).stdout:
-            pytest.skip("this node reads no list yet")
         its = authd(script)
         file = tmp_path / "list.json"
         file.write_text(entries(*rows))
         upstream = upstream or cloud()
-        relay = node(upstream, caller=None, settings={"auth.socket": its.path, "list.file": str(file),
-                                                      "node.state_directory": str(tmp_path), **(settings or {})}, **how)
+        relay = node(upstream, caller=None, settings={"auth.socket": its.path, "list.file": str(file), **(settings or {})}, **how)
         relay.authd, relay.cloud, relay.list = its, upstream, file
         return relay
     return make
