@@ -1,6 +1,7 @@
 #include "core/server.h"
 
 #include "core/base/log.h"
+#include "core/relay/accounts.h"
 #include "proto/rms_op.h"
 #include "proto/uri.h"
 
@@ -260,6 +261,7 @@ static void on_refresh(uv_signal_t *handle, int number)
 
 static void on_second(uv_timer_t *timer)
 {
+	accounts_tick(false);
 	log_tick();
 }
 
@@ -419,6 +421,7 @@ struct err server_run(struct server *s)
 	loop_run(&s->loop);
 	for (uint32_t i = 0; i < s->worker_count; i++)
 		worker_join(&s->workers[i]);
+	accounts_tick(true);
 	event_log(EVENT_STOPPED, "node %s", s->node);
 	return OK;
 }
@@ -429,6 +432,7 @@ void server_done(struct server *s)
 		worker_done(&s->workers[i]);
 	free(s->workers);
 	free(s->blocks);
+	accounts_free();
 	request_log_free(s->request_log);
 	if (s->endpoint.fixed) {
 		explicit_bzero(s->endpoint.fixed, s->endpoint.fixed_len);

@@ -203,6 +203,22 @@ bool event_log(enum event_id id, const char *format, ...)
 	return written;
 }
 
+void event_log_each(enum event_id id, const char *format, ...)
+{
+	CHECK(id < EVENT_COUNT);
+	int saved = errno;
+	char text[TEXT_BYTES];
+	va_list args;
+	va_start(args, format);
+	pthread_mutex_lock(&the_log.lock);
+	the_log.rates[id].total++;
+	make_text(id, text, format, args);
+	emit(id, text);
+	pthread_mutex_unlock(&the_log.lock);
+	va_end(args);
+	errno = saved;
+}
+
 void event_log_more(enum event_id id, const char *format, ...)
 {
 	CHECK(id < EVENT_COUNT);

@@ -39,6 +39,8 @@ void log_close(void);
 bool event_log(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3); /* false: left out */
 /* Further lines of an event that event_log() has just written, when one is too short: neither limited nor counted, nor among the last events. */
 void event_log_more(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same without that limit, for callers who have their own: what is told once for each account must not get lost among others. */
+void event_log_each(enum event_id id, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Once a second or so, by the main thread: tells what was left out when its minute is over. */
 void log_tick(void);
 

@@ -1,6 +1,7 @@
 #include "core/relay/authz.h"
 
 #include "core/base/log.h"
+#include "core/relay/accounts.h"
 
 static void decide(struct relay *r, struct principal *who)
 {
@@ -11,6 +12,34 @@ static void decide(struct relay *r, struct principal *who)
 	metric_add(r->metrics, METRIC_decisions, who->decision.reason, 0, 1);
 }
 
+static struct err refuse(struct client_conn *c, struct principal *who, const char *why)
+{
+	char address[64];
+	if (who->seen)
+		account_refused(who->seen, client_conn_address(c, address), why);
+	return ERR_OF(NOT_AUTHORIZED, .what = why);
+}
+
+/* A server on this machine is not forbidden, but unusual: often a local proxy that hides where callers come from. */
+static void warn_about_loopback(const char *address)
+{
+	static bool told; /* in the process */
+	bool loopback = strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+	if (loopback && !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		event_log(EVENT_LOOPBACK_CALLER, "%s", address);
+}
+
+void authz_served(struct exchange *x)
+{
+	struct client_conn *c = x->client;
+	struct account *a = c->proven ? c->who->seen : NULL;
+	bool well = x->upstream_status == 200;
+	uint32_t way = c->tls ? ACCOUNT_HTTPS : ACCOUNT_HTTP, seen = a ? account_seen(a) : 0;
+	char address[64];
+	if (a && (!(seen & way) || (well && !(seen & ACCOUNT_WELCOME))))
+		account_used(a, c->tls, well, client_conn_address(c, address));
+}
+
 struct err authz_decide(struct exchange *x)
 {
 	struct relay *r = x->relay;
@@ -18,6 +47,10 @@ struct err authz_decide(struct exchange *x)
 	struct principal *who = c->who;
 	msec_t now = loop_now(r->loop);
 	char address[64];
+	if (!who->seen)
+		who->seen = accounts_find(who->sid_text, who->account);
+	if (account_is_this_host(who->account))
+		return refuse(c, who, "same host: the caller is the computer account of this machine");
 	bool good = who->list_serial == r->list_serial &&
 	            (now < who->look_again || (r->list && authlist_still(r->list, &who->decision, clock_now())));
 	if (!good)
@@ -28,11 +61,10 @@ struct err authz_decide(struct exchange *x)
 	const char *why = decision_row(who->decision.reason)->text;
 	switch (who->decision.verdict) {
 	case VERDICT_YES:
+		warn_about_loopback(client_conn_address(c, address));
 		return OK;
 	case VERDICT_NO:
-		event_log(EVENT_NOT_AUTHORIZED, "%s %s from %s: %s", who->account, who->sid_text,
-		          client_conn_address(c, address), why);
-		return ERR_OF(NOT_AUTHORIZED, .what = why);
+		return refuse(c, who, why);
 	default:
 		return ERR_OF(LIST_UNAVAILABLE, .what = why);
 	}

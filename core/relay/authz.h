@@ -16,3 +16,5 @@ static inline bool authz_is_fresh(const struct exchange *x)
 
 /* OK: allowed. Else the answer to give. */
 struct err authz_decide(struct exchange *x);
+/* An authorized exchange ended: what is new about its account becomes an event. Most read a number and go. */
+void authz_served(struct exchange *x);

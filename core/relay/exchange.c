@@ -434,6 +434,8 @@ static void count(struct exchange *x)
 		if (service)
 			metric_time(r->metrics, METRIC_service_time, op, effect, service);
 	}
+	if (x->authorized)
+		authz_served(x);
 	request_line_write(x, effect);
 }
 

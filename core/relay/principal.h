@@ -11,6 +11,8 @@
 
 enum { PRINCIPAL_BUCKETS = 256, PRINCIPALS_UNUSED_MAX = 256 };
 
+struct account;
+
 struct principal {
 	struct list in_bucket, unused; /* unused: when refs is 0 */
 	uint32_t refs, hash;
@@ -25,6 +27,7 @@ struct principal {
 	struct decision decision;
 	uint32_t list_serial; /* 0: not decided yet */
 	msec_t look_again;
+	struct account *seen; /* accounts.h; set at the first decision, NULL: not kept there */
 	char sid_text[SID_TEXT_BYTES];
 };
 

@@ -1,0 +1,174 @@
+#include "core/relay/accounts.h"
+
+#include "core/base/list.h"
+#include "core/base/log.h"
+
+#include <ctype.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum { BUCKETS = 1024, MINUTE_US = 60 * 1000 * 1000, NETBIOS_NAME_BYTES = 15, ADDRESS_BYTES = 64 };
+
+struct account {
+	struct account *next; /* in its bucket */
+	char *sid, *name;
+	uint32_t seen; /* enum account_seen; atomic */
+	/* Under the lock */
+	usec_t minute; /* when the minute began in which it was told of */
+	unsigned told; /* in that minute */
+	bool refused;  /* and told at all */
+	usec_t refused_told;
+	uint64_t refused_more; /* counted since */
+	const char *why;
+	char address[ADDRESS_BYTES]; /* of the last refusal */
+};
+
+static struct {
+	pthread_mutex_t lock;
+	struct account *buckets[BUCKETS];
+	unsigned count;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static unsigned bucket_of(const char *key)
+{
+	uint32_t hash = 2166136261u;
+	for (; *key; key++)
+		hash = (hash ^ (uint8_t)*key) * 16777619u;
+	return hash % BUCKETS;
+}
+
+static struct account *make(const char *sid, const char *name)
+{
+	struct account *a = table.count < ACCOUNTS_MAX ? calloc(1, sizeof(*a)) : NULL;
+	if (!a)
+		return NULL;
+	a->sid = strdup(sid);
+	a->name = strdup(name);
+	if (!a->sid || !a->name) {
+		free(a->sid);
+		free(a->name);
+		free(a);
+		return NULL;
+	}
+	table.count++;
+	return a;
+}
+
+struct account *accounts_find(const char *sid, const char *name)
+{
+	struct account **bucket = &table.buckets[bucket_of(*sid ? sid : name)], *a;
+	pthread_mutex_lock(&table.lock);
+	for (a = *bucket; a; a = a->next)
+		if (strcmp(a->sid, sid) == 0 && (*sid || strcmp(a->name, name) == 0))
+			break;
+	if (!a && (a = make(sid, name))) {
+		a->next = *bucket;
+		*bucket = a;
+	}
+	pthread_mutex_unlock(&table.lock);
+	return a;
+}
+
+uint32_t account_seen(const struct account *a)
+{
+	return __atomic_load_n(&a->seen, __ATOMIC_RELAXED);
+}
+
+/* An account that goes back and forth all the time is told of a few times a minute. */
+static bool may_tell(struct account *a)
+{
+	usec_t now = clock_now();
+	if (a->told == 0 || now - a->minute >= MINUTE_US) {
+		a->minute = now;
+		a->told = 0;
+	}
+	return a->told++ < ACCOUNT_TOLD_PER_MINUTE;
+}
+
+static void tell(struct account *a, enum event_id id, const char *address)
+{
+	if (may_tell(a))
+		event_log_each(id, "%s%s%s from %s", a->name, *a->sid ? " " : "", a->sid, address);
+}
+
+void account_used(struct account *a, bool https, bool well, const char *address)
+{
+	uint32_t way = https ? ACCOUNT_HTTPS : ACCOUNT_HTTP;
+	pthread_mutex_lock(&table.lock);
+	uint32_t seen = a->seen;
+	if (well && !(seen & ACCOUNT_WELCOME))
+		tell(a, EVENT_FIRST_CONNECTION, address);
+	if (!https && !(seen & ACCOUNT_HTTP))
+		tell(a, EVENT_PLAIN_HTTP, address);
+	else if (https && seen & ACCOUNT_HTTP)
+		tell(a, EVENT_HTTPS_NOW, address);
+	__atomic_store_n(&a->seen, (seen & ACCOUNT_WELCOME) | way | (well ? ACCOUNT_WELCOME : 0), __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&table.lock);
+}
+
+static void tell_more(struct account *a, usec_t now)
+{
+	event_log_each(EVENT_NOT_AUTHORIZED, "%s%s%s: refused %llu more times, last from %s: %s", a->name,
+	               *a->sid ? " " : "", a->sid, (unsigned long long)a->refused_more, a->address, a->why);
+	a->refused_more = 0;
+	a->refused_told = now;
+}
+
+void account_refused(struct account *a, const char *address, const char *why)
+{
+	usec_t now = clock_now();
+	pthread_mutex_lock(&table.lock);
+	snprintf(a->address, sizeof(a->address), "%s", address);
+	a->why = why;
+	if (!a->refused || (!a->refused_more && now - a->refused_told >= (usec_t)ACCOUNT_REFUSAL_TOLD_S * 1000000)) {
+		event_log_each(EVENT_NOT_AUTHORIZED, "%s%s%s from %s: %s", a->name, *a->sid ? " " : "", a->sid, address,
+		               why);
+		a->refused = true;
+		a->refused_told = now;
+	} else {
+		a->refused_more++;
+	}
+	__atomic_store_n(&a->seen, a->seen & ~(uint32_t)ACCOUNT_WELCOME, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&table.lock);
+}
+
+void accounts_tick(bool all)
+{
+	usec_t now = clock_now();
+	pthread_mutex_lock(&table.lock);
+	for (unsigned i = 0; table.count && i < BUCKETS; i++)
+		for (struct account *a = table.buckets[i]; a; a = a->next)
+			if (a->refused_more &&
+			    (all || now - a->refused_told >= (usec_t)ACCOUNT_REFUSAL_TOLD_S * 1000000))
+				tell_more(a, now);
+	pthread_mutex_unlock(&table.lock);
+}
+
+void accounts_free(void)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct account *a; (a = table.buckets[i]);) {
+			table.buckets[i] = a->next;
+			free(a->sid);
+			free(a->name);
+			free(a);
+		}
+	table.count = 0;
+}
+
+bool account_is_this_host(const char *name)
+{
+	char host[256] = "";
+	const char *backslash = strrchr(name, '\\'), *own = backslash ? backslash + 1 : name;
+	size_t len = strcspn(own, "@");
+	if (len < 2 || own[len - 1] != '$' || gethostname(host, sizeof(host) - 1))
+		return false;
+	size_t host_len = strcspn(host, ".");
+	if (host_len > NETBIOS_NAME_BYTES) /* computer accounts are cut to that */
+		host_len = NETBIOS_NAME_BYTES;
+	return host_len == len - 1 && strncasecmp(own, host, host_len) == 0;
+}

@@ -1,0 +1,32 @@
+/* What the process knows about accounts: whether each was told to be there, over HTTP or HTTPS, and how often it was refused; so that events come once
+ * for each account and not for each connection. One table for all workers, under a lock; the way of a request only reads `seen`. Accounts are never
+ * forgotten until the process ends (a restart tells of them again), and at most ACCOUNTS_MAX are kept: of others nothing is told.
+ *
+ *   none --http--> 2002 --https--> 1003 --http--> 2002      the first request that was relayed well: 1002
+ */
+#pragma once
+#include "core/base/clock.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ACCOUNTS_MAX = 10000, ACCOUNT_TOLD_PER_MINUTE = 6, ACCOUNT_REFUSAL_TOLD_S = 60 };
+
+enum account_seen { ACCOUNT_HTTP = 1, ACCOUNT_HTTPS = 2, ACCOUNT_WELCOME = 4 };
+
+struct account; /* lives as long as the process */
+
+/* sid: "S-1-5-..." or empty in a realm without directory, where the name is all there is. NULL: the table is full, or no memory. Any thread. */
+struct account *accounts_find(const char *sid, const char *name);
+/* enum account_seen; any thread, no lock. */
+uint32_t account_seen(const struct account *a);
+/* A request of this account: what is new about it becomes an event. well: it was relayed. address: of the computer. */
+void account_used(struct account *a, bool https, bool well, const char *address);
+/* It was refused: the first time an event, then one a minute with a count. Its next request that is relayed well is a first one again. */
+void account_refused(struct account *a, const char *address, const char *why);
+/* Each second, in the main thread: tells of refusals that were only counted, when their minute is over; all: now. */
+void accounts_tick(bool all);
+void accounts_free(void);
+
+/* "CORP\NODE1$" where this machine is node1: a connector that would call itself. */
+bool account_is_this_host(const char *name);
