@@ -219,6 +219,9 @@ int main(int argc, char **argv)
 		failed = server_init(&w.server, settings, &where);
 	if (failed.code)
 		return start_failed(where, failed);
+	failed = server_start_authd(&w.server, a.config);
+	if (failed.code)
+		return start_failed("auth.authd_program", failed);
 	failed = open_stats(&w, settings);
 	if (failed.code)
 		return start_failed("stats", failed);

@@ -286,6 +286,8 @@ static void on_worker_ended_here(void *server)
 		s->on_ended(s);
 	authlist_sync_close(s->list);
 	s->list = NULL;
+	authd_child_close(s->authd);
+	s->authd = NULL;
 	close_own_handles(s);
 }
 
@@ -400,6 +402,13 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	warn_about_certificates(s);
 	*where = "list.file";
 	return open_list(s);
+}
+
+struct err server_start_authd(struct server *s, const char *config)
+{
+	if (!s->settings->auth_authd_program[0] || s->settings->loopback_caller.account)
+		return OK;
+	return authd_child_open(&s->loop, s->settings->auth_authd_program, config, &s->authd);
 }
 
 struct err server_run(struct server *s)

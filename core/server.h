@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "core/relay/authlist_sync.h"
+#include "core/authd_child.h"
 #include "core/worker.h"
 
 enum server_state { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
@@ -20,6 +21,7 @@ struct server {
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */
 	uint32_t worker_count, workers_running, node_clients;
+	struct authd_child *authd; /* NULL: it is a service of its own */
 	enum server_state state;
 	uv_signal_t terminate, interrupt, reopen, refresh;
 	uv_timer_t timer, second;
@@ -31,6 +33,8 @@ struct server {
 
 /* Makes all and binds all. On failure *where says what it was about; err.what why: the process then ends as it is, s stays. */
 struct err server_init(struct server *s, const struct settings *settings, const char **where);
+/* auth.authd_program, with the node's own configuration file; borrowed. */
+struct err server_start_authd(struct server *s, const char *config);
 /* Starts the workers and serves until it was told to stop by a signal. */
 struct err server_run(struct server *s);
 /* After server_run(). */

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 import socket
 import threading
 
@@ -10,6 +12,7 @@ import pytest
 from support import soap
 from support.caller import Gone
 from support.fake_authd import (DOMAIN, NTLM, FakeAuthd, done, first_token, go_on, header, kerberos, next_token, ntlm_token, refused, word_in)
+from support.node import ROOT
 from support.upstream import answer
 from support.wait import eventually, never
 
@@ -245,7 +248,7 @@ def test_an_account_is_welcomed_once(known):
     for number in (1002, 2002):
         assert ["exch" in text for text in texts(relay, number)] == [True, False]
         assert f"CORP\\exch {DOMAIN}-1001 from 127.0.0.1" in texts(relay, number)[0]
-    assert not relay.events(1003) and len(relay.events(4104)) == 1
+    assert not relay.events(1003) and len(relay.events(4024)) == 1
 
 
 def test_from_http_to_https_and_back(known):
@@ -527,6 +530,36 @@ def test_an_authd_that_speaks_nonsense(known, noise):
     first.sendall(noise)
     eventually(lambda: len(relay.authd.connections) > 1)
     eventually(lambda: relay.ask(post(kerberos("exch"))).status == 200)
+
+
+CHILD = """#!/usr/bin/python3
+import os, sys, time
+sys.path.insert(0, {tests!r})
+from support.fake_authd import FakeAuthd, done
+assert sys.argv[1] == "-c" and os.path.exists(sys.argv[2])
+with open({pids!r}, "a") as file:
+    print(os.getpid(), file=file)
+FakeAuthd({socket!r}, lambda request: done("exch", 1001))
+time.sleep(120)
+"""
+
+
+def test_the_node_starts_authd_itself(node, cloud, tmp_path):
+    """For trials: it is started again when it dies, and ends with the node."""
+    program, pids, path = tmp_path / "authd", tmp_path / "pids", tmp_path / "authd.sock"
+    program.write_text(CHILD.format(tests=str(ROOT / "tests"), pids=str(pids), socket=str(path)))
+    program.chmod(0o755)
+    (tmp_path / "list.json").write_text(entries((1001, "fci")))
+    relay = node(cloud(), caller=None, settings={"auth.socket": str(path), "auth.authd_program": str(program),
+                                                 "list.file": str(tmp_path / "list.json")})
+    assert relay.ask(post(kerberos("exch"))).status == 200
+    os.kill(int(pids.read_text()), signal.SIGKILL)
+    relay.event(4025)
+    eventually(lambda: len(pids.read_text().split()) == 2, 5)
+    eventually(lambda: relay.ask(post(kerberos("exch"))).status == 200, 5)
+    relay.stop()
+    for pid in pids.read_text().split():
+        assert not os.path.exists(f"/proc/{pid}")
 
 
 # ---- how long an identity lasts ----
