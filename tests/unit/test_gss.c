@@ -359,7 +359,7 @@ static int set_up(void **state)
 	krb5_keytab_entry entry = {.vno = KVNO};
 	char name[80];
 	setenv("KRB5_CONFIG", "/dev/null", 1);
-	gss_prepare();
+	assert_int_equal(gss_prepare().code, ERR_NONE);
 	assert_int_equal(krb5_init_context(&lab.context), 0);
 	set_key(&lab.key);
 	set_key(&lab.other_key);
