@@ -121,17 +121,6 @@ static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const c
 	return true;
 }
 
-/* The library names a PAC whose signature is wrong and does not show it. Then somebody made it up, which is worth another word than that there is none. */
-static bool has_hidden_pac(struct acceptance *x, gss_buffer_set_t names)
-{
-	OM_uint32 minor;
-	gss_buffer_desc whole = GSS_C_EMPTY_BUFFER;
-	struct identity_facts probe = {.verified = true};
-	bool shown = read_attribute(x, names, "urn:mspac:", &whole, &probe);
-	gss_release_buffer(&minor, &whole);
-	return probe.unreadable || (shown && !probe.verified);
-}
-
 static void name_caller(struct acceptance *x, bool anonymous, struct identity_facts *f)
 {
 	OM_uint32 minor;
@@ -141,10 +130,6 @@ static void name_caller(struct acceptance *x, bool anonymous, struct identity_fa
 	f->verified = true;
 	f->unreadable = gss_inquire_name(&minor, x->caller, NULL, NULL, &names) != GSS_S_COMPLETE;
 	f->has_pac = read_attribute(x, names, "urn:mspac:logon-info", &x->logon, f);
-	if (!f->has_pac && has_hidden_pac(x, names)) {
-		f->has_pac = true;
-		f->verified = false;
-	}
 	f->pac.has_upn = read_attribute(x, names, "urn:mspac:upn-dns-info", &x->upn, f);
 	f->pac.has_requestor = read_attribute(x, names, "urn:mspac:18", &x->requestor, f);
 	f->pac.logon = slice_of_buffer(&x->logon);
