@@ -74,9 +74,10 @@ def test_a_socket_left_by_a_killed_node_is_taken_over(administered, node):
     assert ctl("status", relay=again).returncode == 0
 
 
-def test_a_second_node_does_not_steal_the_socket(administered):
+def test_a_second_node_does_not_steal_the_socket(administered, place):
     first = administered()
-    second = administered()
+    os.mkdir(f"{place}/second", mode=0o700)
+    second = administered({"node.state_directory": f"{place}/second"})
     assert "another process listens" in second.event(4042)["text"]
     assert json.loads(ctl("status", "--json", relay=first).stdout)["ok"]
     second.stop()

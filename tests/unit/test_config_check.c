@@ -65,6 +65,29 @@ static void wrong_name_servers_are_told(void **state)
 	}
 }
 
+static void the_source_of_the_list_must_fit(void **state)
+{
+	static const struct {
+		const char *list, *words; /* NULL: good */
+	} cases[] = {
+	        {"list: {source: elsewhere}\n", "must be file or local"},
+	        {"list: {source: local}\n", "set node.state_directory"},
+	        {"list: {source: local, file: /l.json}\nnode: {state_directory: /tmp}\n", "take one of them away"},
+	        {"list: {source: local}\nnode: {state_directory: /tmp}\n", NULL},
+	        {"list: {source: file, file: /l.json}\n", NULL},
+	};
+	char text[512];
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		snprintf(text, sizeof(text), "%s%s", GOOD, cases[i].list);
+		struct settings *s = load(text);
+		assert_int_equal(s == NULL, cases[i].words != NULL);
+		assert_int_equal(problems.count, cases[i].words != NULL);
+		if (cases[i].words)
+			assert_non_null(strstr(problems.list[0].text, cases[i].words));
+		settings_free(s);
+	}
+}
+
 static void the_url_is_trimmed_to_its_origin(void **state)
 {
 	static const struct {
@@ -197,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(wrong_name_servers_are_told),
+	        cmocka_unit_test(the_source_of_the_list_must_fit),
 	        cmocka_unit_test(the_url_is_trimmed_to_its_origin),
 	        cmocka_unit_test(warnings_do_not_refuse),
 	        cmocka_unit_test(files_that_settings_name_are_looked_at),
