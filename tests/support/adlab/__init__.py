@@ -76,24 +76,27 @@ class Lab:
         self.ready("corp")
 
     def running(self):
-        try:
-            pid = int((self.folder / "pid").read_text())
-            return pid if str(self.folder).encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() else None
-        except (OSError, ValueError):
-            return None
+        """The lab's processes hold a lock by a descriptor that they inherit: nothing else tells at every moment whether they are there."""
+        with open(self.folder / "serving", "a", encoding="ascii") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int((self.folder / "pid").read_text())
+        return None
 
     def start(self):
         origin = made()
-        for name in ("corp", "partner", "member", "log", "corp.ready", "partner.ready"):
+        for name in ("corp", "partner", "member", "log", "corp.run", "partner.run", "corp.ready", "partner.ready"):
             path = self.folder / name
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        subprocess.run(["cp", "-a", *map(str, origin.glob("*")), str(self.folder)], check=True)
-        with open(self.folder / "stderr", "wb") as said:
+        subprocess.run(["cp", "-a", *(str(path) for path in origin.glob("*") if path.suffix != ".run"), str(self.folder)], check=True)
+        with open(self.folder / "stderr", "wb") as said, open(self.folder / "serving", "a", encoding="ascii") as serving:
+            fcntl.flock(serving, fcntl.LOCK_EX)
             process = subprocess.Popen([HERE / "lab.sh", "serve", self.folder], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                                       start_new_session=True)
+                                       start_new_session=True, pass_fds=[serving.fileno()])
         (self.folder / "pid").write_text(str(process.pid))
         threading.Thread(target=process.wait, daemon=True).start()  # so that it is not left as a zombie
         return process.pid
