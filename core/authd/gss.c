@@ -112,8 +112,10 @@ static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const c
 	OM_uint32 major =
 	        gss_get_name_attribute(&minor, x->caller, &attribute, &authenticated, &complete, out, &display, &more);
 	gss_release_buffer(&minor, &display);
-	f->unreadable = f->unreadable || times > 1;
-	f->verified = f->verified && major == GSS_S_COMPLETE && authenticated && complete && !more;
+	if (times > 1)
+		f->unreadable = true;
+	else
+		f->verified = f->verified && major == GSS_S_COMPLETE && authenticated && complete && !more;
 	if (out->length == 0) { /* gss_release_buffer() would forget it */
 		free(out->value);
 		out->value = NULL;
@@ -125,10 +127,14 @@ static void name_caller(struct acceptance *x, bool anonymous, struct identity_fa
 {
 	OM_uint32 minor;
 	gss_buffer_set_t names = GSS_C_NO_BUFFER_SET;
+	gss_buffer_desc whole = GSS_C_EMPTY_BUFFER;
 	f->principal = slice_of_buffer(&x->name);
 	f->anonymous = anonymous;
 	f->verified = true;
 	f->unreadable = gss_inquire_name(&minor, x->caller, NULL, NULL, &names) != GSS_S_COMPLETE;
+	read_attribute(x, names, "urn:mspac:", &whole,
+	               f); /* named in any case, shown only when its signature is right */
+	gss_release_buffer(&minor, &whole);
 	f->has_pac = read_attribute(x, names, "urn:mspac:logon-info", &x->logon, f);
 	f->pac.has_upn = read_attribute(x, names, "urn:mspac:upn-dns-info", &x->upn, f);
 	f->pac.has_requestor = read_attribute(x, names, "urn:mspac:18", &x->requestor, f);

@@ -157,9 +157,9 @@ bool identity_make(const struct settings *s, const struct identity_facts *f, str
 	}
 	if (f->unreadable)
 		return refuse(j, AUTHD_PAC_BAD, f->principal, "a part of it is there twice, or cannot be read");
+	if (!f->verified) /* then nothing of it can be read either */
+		return refuse(j, AUTHD_PAC_BAD, f->principal, "it is not signed with our key");
 	if (!f->has_pac)
 		return refuse(j, AUTHD_NO_PAC, f->principal, "");
-	if (!f->verified)
-		return refuse(j, AUTHD_PAC_BAD, f->principal, "it is not signed with our key");
 	return take_pac(realm, own, f, j);
 }
