@@ -412,4 +412,4 @@ def test_the_page_shows_hostile_names_as_text_and_runs_nothing(administered, pla
         assert got.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "<script" not in page and "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;" in page
     assert "default-src 'none'" in policy and "script-src" not in policy
-    assert '<p class="state good">ready</p>' in page
+    assert '<p class="state bad">not ready: rms-connector-authd is away' in page
