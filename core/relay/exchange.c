@@ -7,17 +7,13 @@
 #include "core/relay/pump.h"
 #include "core/relay/request_line.h"
 #include "core/relay/route.h"
+#include "core/relay/waiting.h"
 
 #include <stdlib.h>
 
-/* Bodies up to this size are complete before a connection to the cloud is taken: a caller that stops half-way holds nothing but its own
- * bytes. Longer ones stream, on at most half of the connections. */
-enum { COLLECT_BYTES = 64 * 1024 };
-
 /* ---- small decisions that several steps share ---- */
 
-/* The caller gets a self-made answer; when part of another one has gone out already, only a cut connection tells the truth. */
-static enum step answer_with(struct exchange *x, struct err why)
+enum step exchange_answer_with(struct exchange *x, struct err why)
 {
 	x->failure = why;
 	if (!x->answered)
@@ -31,7 +27,7 @@ static enum step unexpected(struct exchange *x, enum event ev)
 {
 	metric_add(x->relay->metrics, METRIC_unexpected_events, 0, 0, 1);
 	event_log(EVENT_INTERNAL_ERROR, "event %d came in step %s", ev, exchange_step_name(x->step));
-	return answer_with(x, ERR_OF(INTERNAL));
+	return exchange_answer_with(x, ERR_OF(INTERNAL));
 }
 
 static void give_back(struct exchange *x, bool reusable)
@@ -106,8 +102,9 @@ static void on_refused(struct lease_request *q, struct err why)
 static enum step refuse_head(struct exchange *x, enum guard_reason why)
 {
 	metric_add(x->relay->metrics, METRIC_guard_refusals, why, 0, 1);
-	return answer_with(x, (struct err){guard_reason_status(why) == 431 ? ERR_HEAD_TOO_LARGE : ERR_HEAD_MALFORMED, 0,
-	                                   guard_reason_text(why)});
+	return exchange_answer_with(
+	        x, (struct err){guard_reason_status(why) == 431 ? ERR_HEAD_TOO_LARGE : ERR_HEAD_MALFORMED, 0,
+	                        guard_reason_text(why)});
 }
 
 static enum step receive(struct exchange *x, enum event ev)
@@ -137,7 +134,7 @@ static enum step route(struct exchange *x, enum event ev)
 	if (x->client->proven && http_head_has(&x->relay->head, HDR_AUTHORIZATION))
 		authn_forget(x->client); /* also where it is not looked at */
 	if (refused.code)
-		return answer_with(x, refused);
+		return exchange_answer_with(x, refused);
 	/* Our own pages need nobody's identity and no cloud: a balancer, and an administrator's browser, ask for them. */
 	return x->relay->head.method == HTTP_POST ? STEP_AUTHENTICATE : STEP_ANSWER;
 }
@@ -168,14 +165,14 @@ static enum step authenticate(struct exchange *x, enum event ev)
 	}
 	if (!failed.code)
 		failed = pump_take(x);
-	return failed.code ? answer_with(x, failed) : STEP_AUTHENTICATE;
+	return failed.code ? exchange_answer_with(x, failed) : STEP_AUTHENTICATE;
 }
 
 static enum step authorize(struct exchange *x, enum event ev)
 {
 	struct err refused = authz_is_fresh(x) ? OK : authz_decide(x);
 	if (refused.code)
-		return answer_with(x, refused);
+		return exchange_answer_with(x, refused);
 	x->authorized = true;
 	return STEP_INSPECT;
 }
@@ -188,14 +185,14 @@ static enum step inspect(struct exchange *x, enum event ev)
 	if (ev != EV_ENTER && ev != EV_BYTES)
 		return unexpected(x, ev);
 	if (x->action_unknown)
-		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
+		return exchange_answer_with(x, ERR_OF(ACTION_UNKNOWN));
 	if (ev == EV_ENTER && x->wants_100 && r->in.n == 0 && x->body.seen == 0 && !x->body.complete) {
 		stream_write(&x->client->io, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 		x->wants_100 = false;
 	}
 	struct err failed = pump_take(x);
 	if (failed.code)
-		return answer_with(x, failed);
+		return exchange_answer_with(x, failed);
 	struct input content = pump_content(x);
 	/* A message that comes in small pieces is looked at again when it has doubled, not at each of them. */
 	if (content.n < x->look_again_at && !x->body.complete && content.n < SOAP_LOOK_BYTES)
@@ -209,12 +206,12 @@ static enum step inspect(struct exchange *x, enum event ev)
 	if (look == SOAP_FOUND) {
 		const struct rms_op *named = rms_op_by_element(x->service, child);
 		if (!named || (x->op && x->op != named))
-			return answer_with(x, named ? ERR_OF(ACTION_MISMATCH) : ERR_OF(ACTION_UNKNOWN));
+			return exchange_answer_with(x, named ? ERR_OF(ACTION_MISMATCH) : ERR_OF(ACTION_UNKNOWN));
 		x->op = named;
 	} else if (x->op) {
 		x->uninspected = true; /* we look, the service decides */
 	} else {
-		return answer_with(x, ERR_OF(ACTION_UNKNOWN));
+		return exchange_answer_with(x, ERR_OF(ACTION_UNKNOWN));
 	}
 	return STEP_COLLECT;
 }
@@ -225,7 +222,7 @@ static enum step collect(struct exchange *x, enum event ev)
 	if (ev == EV_BYTES) {
 		struct err failed = pump_take(x);
 		if (failed.code)
-			return answer_with(x, failed);
+			return exchange_answer_with(x, failed);
 	} else if (ev != EV_ENTER) {
 		return ev == EV_CLIENT_DRAINED ? STEP_COLLECT : unexpected(x, ev);
 	}
@@ -233,7 +230,7 @@ static enum step collect(struct exchange *x, enum event ev)
 		return STEP_COLLECT;
 	if (!x->body.complete) {
 		if (r->streaming >= (r->settings->upstream_connections + 1) / 2)
-			return answer_with(x, ERR_OF(UPSTREAM_BUSY));
+			return exchange_answer_with(x, ERR_OF(UPSTREAM_BUSY));
 		x->streams = true;
 		r->streaming++;
 	}
@@ -249,7 +246,7 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 	case EV_ENTER:
 		failed = upstream_pool_lease(&r->pool, &x->lease, x->retried, &c);
 		if (failed.code)
-			return answer_with(x, failed);
+			return exchange_answer_with(x, failed);
 		if (!c)
 			return STEP_CONNECT;
 		take_lease(x, c);
@@ -257,11 +254,11 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 	case EV_LEASED:
 		return STEP_RELAY;
 	case EV_LEASE_REFUSED:
-		return answer_with(x, x->upstream_end);
+		return exchange_answer_with(x, x->upstream_end);
 	case EV_BYTES: /* more of the body, while it waits its turn */
 		failed = pump_take(x);
 		if (failed.code)
-			return answer_with(x, failed);
+			return exchange_answer_with(x, failed);
 		if (pump_content(x).n > COLLECT_BYTES)
 			stream_pause(&x->client->io);
 		return STEP_CONNECT;
@@ -285,7 +282,7 @@ static enum step forward(struct exchange *x)
 	if (!failed.code)
 		return STEP_RELAY;
 	give_back(x, false); /* what the cloud has of this request must never look complete */
-	return answer_with(x, failed);
+	return exchange_answer_with(x, failed);
 }
 
 static enum step reply_over(struct exchange *x, bool in_order)
@@ -306,20 +303,20 @@ static enum step cloud_left(struct exchange *x)
 {
 	if (x->replacement) {
 		give_back(x, false);
-		return answer_with(x, (struct err){.code = x->replacement});
+		return exchange_answer_with(x, (struct err){.code = x->replacement});
 	}
 	if (pump_reply_end(x, x->upstream_end))
 		return reply_over(x, false);
 	bool reused = x->leased->uses > 1;
 	give_back(x, false);
 	if (x->reply_begun)
-		return answer_with(x, ERR_OF(UPSTREAM_ANSWER_CUT));
+		return exchange_answer_with(x, ERR_OF(UPSTREAM_ANSWER_CUT));
 	/* The one step back: a kept connection ended before any answer byte, the operation only reads, and all of it is still here. */
 	if (reused && !x->reply_bytes && pump_rewind(x)) {
 		metric_add(x->relay->metrics, METRIC_upstream_retries, 0, 0, 1);
 		return STEP_CONNECT;
 	}
-	return answer_with(x, ERR_OF(UPSTREAM_LOST));
+	return exchange_answer_with(x, ERR_OF(UPSTREAM_LOST));
 }
 
 static enum step relay_both(struct exchange *x, enum event ev)
@@ -342,10 +339,10 @@ static enum step relay_both(struct exchange *x, enum event ev)
 			return reply_over(x, true);
 		case REPLY_REPLACED:
 			give_back(x, x->reply.complete && x->body_sent && x->up_keeps && !x->extra_bytes);
-			return answer_with(x, (struct err){.code = x->replacement});
+			return exchange_answer_with(x, (struct err){.code = x->replacement});
 		default:
 			give_back(x, false);
-			return answer_with(x, x->failure);
+			return exchange_answer_with(x, x->failure);
 		}
 	case EV_UP_GONE:
 		return cloud_left(x);
@@ -501,109 +498,6 @@ void exchange_abandon(struct exchange *x)
 	recycle(x);
 }
 
-/* ---- waiting ---- */
-
-static enum wait wait_of(const struct exchange *x)
-{
-	switch (x->step) {
-	case STEP_RECEIVE:
-		return WAIT_HEAD;
-	case STEP_AUTHENTICATE:
-		return WAIT_AUTH;
-	case STEP_CONNECT:
-		return WAIT_LEASE;
-	case STEP_RELAY:
-		if (stream_is_blocked(&x->client->io))
-			return WAIT_CLIENT;
-		if (!x->body_sent)
-			return stream_is_blocked(&x->leased->io) ? WAIT_ANSWER : WAIT_BODY;
-		if (x->reply_bytes)
-			return WAIT_ANSWER;
-		return x->op && x->op->first_byte_tenths > 10 ? WAIT_FIRST_BYTE_LONG : WAIT_FIRST_BYTE;
-	default:
-		return WAIT_BODY;
-	}
-}
-
-/* The turn ends here: keep what borrowed the loop's buffer, and bound the wait. */
-static void park(struct exchange *x)
-{
-	struct client_conn *c = x->client;
-	if (!pump_keep(x)) {
-		x->failure = ERR_OF(NO_MEMORY);
-		client_conn_reset(c, CLOSE_FULL);
-		return;
-	}
-	bool enough =
-	        x->step == STEP_AUTHENTICATE && x->held_len > COLLECT_BYTES; /* of somebody who is not known yet */
-	if (enough)
-		stream_pause(&c->io);
-	else if (x->step < STEP_CONNECT || x->step == STEP_ANSWER)
-		stream_resume(&c->io); /* it may have been paused while the request before this one ran */
-	enum wait w = wait_of(x);
-	/* Activity starts these anew; the others count from the beginning of the wait. */
-	if (w != c->wait || w == WAIT_ANSWER || w == WAIT_CLIENT)
-		client_conn_wait(c, w);
-}
-
-/* A body must come at a pace: looked at each body_grace_ms. */
-static bool body_is_on_time(struct exchange *x)
-{
-	const struct settings *s = x->relay->settings;
-	msec_t waited = loop_now(x->relay->loop) - x->began;
-	return waited < s->limits_body_timeout_ms &&
-	       x->body.seen * 1000 >= (uint64_t)s->limits_body_min_bytes_s * waited;
-}
-
-/* The caller left, or a wait was too long: what the steps would have to say is the same everywhere, so it stands here once. */
-static enum step cut_short(struct exchange *x, enum event ev)
-{
-	struct client_conn *c = x->client;
-	if (ev == EV_CLIENT_GONE &&
-	    x->step == STEP_ANSWER) { /* it has its answer; we were only skipping the rest of its body */
-		x->after = CLIENT_CLOSE;
-		x->close_reason = CLOSE_REFUSED;
-		return STEP_FINISH;
-	}
-	if (ev == EV_CLIENT_GONE) {
-		x->failure = ERR_OF(CALLER_GONE);
-		x->after = CLIENT_RESET;
-		x->close_reason = CLOSE_ABANDONED;
-		return STEP_FINISH;
-	}
-	if (x->step == STEP_RELAY && wait_of(x) != c->wait)
-		return x->step; /* who is waited for changed when the turn's writes met a full socket: that wait begins now */
-	switch (c->wait) {
-	case WAIT_HEAD:
-		return answer_with(x, ERR_OF(HEAD_SLOW));
-	case WAIT_BODY:
-		if (body_is_on_time(x)) {
-			client_conn_wait(c, WAIT_BODY);
-			return x->step;
-		}
-		if (x->step == STEP_ANSWER) {
-			x->after = CLIENT_CLOSE;
-			x->close_reason = CLOSE_SLOW;
-			return STEP_FINISH;
-		}
-		return answer_with(x, ERR_OF(BODY_SLOW));
-	case WAIT_AUTH:
-		metric_add(x->relay->metrics, METRIC_authd_late, 0, 0, 1);
-		return answer_with(x, ERR_OF(AUTH_UNAVAILABLE, .what = "rms-connector-authd did not answer in time"));
-	case WAIT_LEASE:
-		return answer_with(x, upstream_pool_too_long(&x->relay->pool));
-	case WAIT_CLIENT:
-		x->failure = ERR_OF(CALLER_SLOW);
-		x->after = CLIENT_RESET;
-		x->close_reason = CLOSE_SLOW;
-		return STEP_FINISH;
-	default:
-		if (x->replacement) /* only the rest of what it replaces did not come */
-			return answer_with(x, (struct err){.code = x->replacement});
-		return answer_with(x, x->reply_begun ? ERR_OF(UPSTREAM_ANSWER_CUT) : ERR_OF(UPSTREAM_TIMEOUT));
-	}
-}
-
 /* ---- the driver ---- */
 
 static const struct {
@@ -621,11 +515,11 @@ void exchange_run(struct exchange *x, enum event ev)
 	bool too_long = loop_now(x->relay->loop) - x->began > x->relay->settings->upstream_total_timeout_ms &&
 	                x->step == STEP_RELAY;
 	for (;;) {
-		enum step next = cut        ? cut_short(x, ev)
-		                 : too_long ? answer_with(x, ERR_OF(UPSTREAM_TIMEOUT))
+		enum step next = cut        ? exchange_cut_short(x, ev)
+		                 : too_long ? exchange_answer_with(x, ERR_OF(UPSTREAM_TIMEOUT))
 		                            : steps[x->step].run(x, ev);
 		if (next == x->step) {
-			park(x);
+			exchange_park(x);
 			return;
 		}
 		CHECK(next > x->step || (x->step == STEP_RELAY && next == STEP_CONNECT));

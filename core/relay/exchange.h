@@ -39,6 +39,10 @@ enum event {
 	EV_TIMEOUT,
 };
 
+/* Bodies up to this size are complete before a connection to the cloud is taken: a caller that stops half-way holds nothing but its own
+ * bytes. Longer ones stream, on at most half of the connections. */
+enum { COLLECT_BYTES = 64 * 1024 };
+
 enum { CORRELATION_BYTES = 32 };
 
 struct authn;
@@ -92,6 +96,9 @@ void exchange_refuse(struct exchange *x, struct err why, enum close_reason reaso
 void exchange_abandon(struct exchange *x);
 /* It waits for something that came: the event is given to it before the loop sleeps, never from inside a step. */
 void exchange_run_later(struct exchange *x, enum event ev);
+/* For the steps, wherever they stand: the caller gets a self-made answer; when part of another one has gone out already, only a cut
+ * connection tells the truth. */
+enum step exchange_answer_with(struct exchange *x, struct err why);
 bool exchange_awaits_head(const struct exchange *x);
 /* The caller does not read: pauses the cloud. */
 void exchange_client_blocked(struct exchange *x);

@@ -61,7 +61,7 @@ def keep():
     """The connection to the cloud stays: a request and its answer, without any handshake."""
 
 
-def at_the_cloud(it, clouds, count, lanes=6):
+def at_the_cloud(it, clouds, count, lanes=24):
     """The wire between node and cloud, each fault in turn, in lanes side by side. Connections are new, so that their handshake is hit (whole where the
     cloud gives no tickets, resumed at the other), or kept, where a request may be sent again."""
     jobs, rows, lock = [], [], threading.Lock()
