@@ -282,6 +282,8 @@ static void on_worker_ended_here(void *server)
 	if (--s->workers_running > 0)
 		return;
 	s->state = SERVER_ENDED;
+	authd_ask_close(s->asks); /* first: commands that wait for an answer get one */
+	s->asks = NULL;
 	if (s->on_ended)
 		s->on_ended(s);
 	authlist_sync_close(s->list);
@@ -400,6 +402,9 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 		s->blocks[i] = w->metrics;
 	}
 	warn_about_certificates(s);
+	*where = "auth.socket";
+	if (!settings->loopback_caller.account && settings->auth_socket[0])
+		TRY(authd_ask_open(&s->loop, settings->auth_socket, &s->asks));
 	*where = "list.file";
 	return open_list(s);
 }

@@ -3,6 +3,7 @@
  *   start: sockets bound -> threads run -> event 1000        SIGTERM: drain -> (drain_delay_s) -> stop -> (last exchange) -> event 1001
  */
 #pragma once
+#include "core/relay/authd_ask.h"
 #include "core/relay/authlist_sync.h"
 #include "core/authd_child.h"
 #include "core/worker.h"
@@ -17,6 +18,7 @@ struct server {
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
 	struct state *kept;         /* owned; NULL: node.state_directory is not set or cannot be used */
+	struct authd_ask *asks;     /* owned; NULL: nobody is authenticated here, or the workers have ended */
 	struct authlist_sync *list; /* owned; NULL once the workers have ended */
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */

@@ -31,14 +31,14 @@ static struct authd_call *take_call(struct authd_client *a, uint32_t place)
 	return call;
 }
 
-static bool send_msg(struct authd_client *a, const struct authd_msg *m)
+bool authd_channel_send(struct channel *c, const struct authd_msg *m)
 {
 	size_t n = authd_msg_bytes(m);
 	char *frame = n ? channel_frame(n) : NULL;
 	if (!frame)
 		return false;
 	authd_msg_write(m, frame);
-	return channel_send(&a->channel, frame, n);
+	return channel_send(c, frame, n);
 }
 
 /* ---- coming and going ---- */
@@ -46,7 +46,7 @@ static bool send_msg(struct authd_client *a, const struct authd_msg *m)
 static void on_up(struct channel *c)
 {
 	struct authd_msg m = {.type = AUTHD_HELLO, .hello = {.version = AUTHD_VERSION}};
-	send_msg(client_of(c), &m);
+	authd_channel_send(c, &m);
 }
 
 static void now_up(struct authd_client *a, const struct authd_hello *hello)
@@ -124,7 +124,7 @@ bool authd_client_ask(struct authd_client *a, struct authd_call *call, struct au
 	struct authd_place *p = &a->places[place];
 	q->id = (uint64_t)p->turn << 32 | place;
 	struct authd_msg m = {.type = AUTHD_REQUEST, .request = *q};
-	if (!send_msg(a, &m))
+	if (!authd_channel_send(&a->channel, &m))
 		return false;
 	a->first_free = p->next_free;
 	p->call = call;
@@ -143,7 +143,7 @@ void authd_client_leave(struct authd_client *a, uint32_t epoch, uint64_t convers
 {
 	struct authd_msg m = {.type = AUTHD_CANCEL, .cancel = {.conversation = conversation}};
 	if (a->up && epoch == a->epoch)
-		send_msg(a, &m);
+		authd_channel_send(&a->channel, &m);
 }
 
 /* ---- beginning and end ---- */

@@ -46,3 +46,6 @@ bool authd_client_ask(struct authd_client *a, struct authd_call *call, struct au
 void authd_client_cancel(struct authd_client *a, struct authd_call *call);
 /* A conversation that the caller left between two legs. */
 void authd_client_leave(struct authd_client *a, uint32_t epoch, uint64_t conversation);
+
+/* What every line to authd sends its messages with. false: it is not up, too much waits, no memory, or a field breaks its bound. */
+bool authd_channel_send(struct channel *c, const struct authd_msg *m);

@@ -38,7 +38,7 @@ HOMES = {
     r"ares.*\.h": ["core/net/resolver.c"],
     r"yaml\.h": ["core/ops/config_load"],
     r"lmdb\.h": ["store/db.c"],
-    r"jansson\.h": ["core/ops/", "core/ctl/", "core/authd/", "bench/", "proto/authlist_doc"],
+    r"jansson\.h": ["core/ops/", "core/ctl/", "core/authd/", "bench/", "proto/authlist_doc", "core/relay/authd_ask"],
     r"uv\.h": ["core/net/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
     r"gssapi/.*": ["core/authd/gss.c", "core/authd/refusal.c", "core/authd/directory_login.c", "bench/load_gss.c"],
     r"krb5\.h": ["core/authd/keytab.c", "core/authd/refusal.c", "core/authd/directory_login.c"],

@@ -1,10 +1,12 @@
 """A stand-in for rms-connector-authd that does what a test's script says: it speaks the wire of proto/authd_msg.h over a Unix socket.
 
-script(request) returns a Reply, None (says nothing, ever) or "die" (ends the connection). Tokens are made here too: what is inside a mechanism's token
+script(request) returns a Reply, None (says nothing, ever) or "die" (ends the connection); answers(question) the same for an ASK: a dict, None or "die".
+Tokens are made here too: what is inside a mechanism's token
 is a word of the test, by which the script knows its caller.
 """
 
 import base64
+import json
 import os
 import pathlib
 import socket
@@ -13,7 +15,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-HELLO, REQUEST, REPLY, CANCEL = 1, 2, 3, 4
+HELLO, REQUEST, REPLY, CANCEL, ASK, TOLD = 1, 2, 3, 4, 5, 6
 DONE, CONTINUE, REFUSED = 1, 2, 3
 KERBEROS, NTLM = 1, 2
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -86,8 +88,9 @@ class Request:
 
 
 class FakeAuthd:
-    def __init__(self, path, script):
-        self.path, self.script = str(path), script
+    def __init__(self, path, script, answers=lambda question: None):
+        self.path, self.script, self.answers = str(path), script, answers
+        self.questions = []
         self.requests, self.cancels, self.problems, self.connections = [], [], [], []
         self.listening = None
         self.lock = threading.Lock()
@@ -134,6 +137,8 @@ class FakeAuthd:
                     self.cancels.append(struct.unpack("<Q", body)[0])
                 elif kind == REQUEST:
                     threading.Thread(target=self._answer, args=(connection, read_request(body)), daemon=True).start()
+                elif kind == ASK:
+                    threading.Thread(target=self._tell, args=(connection, body), daemon=True).start()
                 else:
                     assert kind == HELLO and body[:2] == b"RM", (kind, body)
         except OSError:
@@ -151,6 +156,25 @@ class FakeAuthd:
                 time.sleep(reply.delay)
                 with self.lock:
                     connection.sendall(reply.encode(request.number))
+        except OSError:
+            pass
+        except Exception as problem:  # pylint: disable=broad-except
+            self.problems.append(repr(problem))
+
+
+    def _tell(self, connection, body):
+        number, length = struct.unpack_from("<QI", body)
+        assert len(body) == 12 + length
+        question = json.loads(body[12:])
+        self.questions.append(question)
+        try:
+            answer = self.answers(question)
+            if answer == "die":
+                hang_up(connection)
+            elif answer is not None:
+                text = json.dumps(answer).encode()
+                with self.lock:
+                    connection.sendall(message(TOLD, struct.pack("<QI", number, len(text)) + text))
         except OSError:
             pass
         except Exception as problem:  # pylint: disable=broad-except
