@@ -1,18 +1,17 @@
 #include "core/ops/admin.h"
 #include "core/base/log.h"
 #include "core/net/timers.h"
-#include "core/ops/admin_call.h"
+#include "core/ops/admin_calls.h"
 #include "core/ops/admin_socket.h"
 #include "core/ops/audit.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 16, FIRST_BYTES = 4096, IDLE_MS = 60 * 1000, TEXT_BYTES = 1024 };
+enum { CONNECTIONS_MAX = 16, FIRST_BYTES = 4096, IDLE_MS = 60 * 1000, TEXT_BYTES = ADMIN_ERROR_BYTES };
 
 /*   slots[i]: accept -> (peer has a role) -> line -> call -> reply -> next line ... -> close
  * A pending call holds the connection's place: nothing is read meanwhile, and a second line waits in the buffer. */
@@ -42,14 +41,13 @@ struct admin {
 	struct audit *audit;
 	char audit_problem[TEXT_BYTES];
 	struct deadline_queue idle;
-	unsigned calls;
-	struct list for_list; /* of admin_call: wait until the list has been read */
+	struct admin_calls calls;
 	struct admin_conn slots[CONNECTIONS_MAX];
 };
 
 static void free_when_empty(struct admin *a)
 {
-	bool busy = a->listens || a->calls;
+	bool busy = a->listens || a->calls.count;
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		busy |= a->slots[i].open;
 	if (busy || !a->closing)
@@ -135,20 +133,10 @@ static void send_reply(struct admin_conn *c, json_t *answer)
 	}
 }
 
-static json_t *failure(int code, const char *mend, const char *error)
-{
-	json_t *o = json_object();
-	admin_set(o, "ok", json_false());
-	admin_set(o, "error", admin_string(error));
-	admin_set(o, "mend", admin_string(mend));
-	admin_set(o, "exit", json_integer(code));
-	return o;
-}
-
 static void refuse_line(struct admin_conn *c, int code, const char *mend, const char *error)
 {
 	c->ending = true;
-	send_reply(c, failure(code, mend, error));
+	send_reply(c, admin_failure(code, mend, error));
 }
 
 /* ---- calls ---- */
@@ -159,112 +147,21 @@ static void (*const functions[ADMIN_COMMAND_COUNT])(struct admin_call *) = {
 #undef ADMIN
 };
 
-static void end_call(struct admin_call *call, json_t *answer)
+static void on_answer(struct admin_conn *c, json_t *answer)
 {
-	struct admin *a = call->admin;
-	struct admin_conn *c = call->conn;
-	json_decref(call->arguments);
-	json_decref(call->says);
-	free(call);
-	a->calls--;
-	if (c) {
-		c->call = NULL;
-		send_reply(c, answer);
-	} else {
-		json_decref(answer);
-		free_when_empty(a);
-	}
+	c->call = NULL;
+	send_reply(c, answer);
 }
 
-void admin_done(struct admin_call *call, json_t *result)
+static void on_idle(struct admin_calls *calls)
 {
-	json_t *o = result ? json_object() : NULL;
-	if (o) {
-		admin_set(o, "ok", json_true());
-		admin_set(o, "result", result);
-		admin_set(o, "says", json_incref(call->says));
-	}
-	end_call(call, o);
-}
-
-void admin_fail(struct admin_call *call, int code, const char *mend, const char *format, ...)
-{
-	char error[TEXT_BYTES];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(error, sizeof(error), format, arguments);
-	va_end(arguments);
-	json_t *o = failure(code, mend, error);
-	if (json_array_size(call->says))
-		admin_set(o, "says", json_incref(call->says));
-	end_call(call, o);
-}
-
-void admin_wait_for_list(struct admin_call *call)
-{
-	list_push_back(&call->admin->for_list, &call->link);
-}
-
-static void on_list_settled(void *context)
-{
-	struct admin *a = context;
-	/* Who is told may ask again at once: that waits for the next reading. */
-	struct list told = {0};
-	list_init(&told);
-	while (list_first(&a->for_list)) {
-		struct list *link = list_first(&a->for_list);
-		list_remove(link);
-		list_push_back(&told, link);
-	}
-	while (list_first(&told)) {
-		struct list *link = list_first(&told);
-		list_remove(link);
-		admin_list_settled(container_of(link, struct admin_call, link));
-	}
-}
-
-static void refuse_role(struct admin_call *call)
-{
-	const struct admin_row *row = admin_row(call->command);
-	event_log(EVENT_ADMIN_REFUSED, "%s by uid %u %s with role %s", row->name, call->peer.uid, call->peer.name,
-	          admin_role_word(call->peer.role));
-	admin_fail(call, EX_NOPERM,
-	           "ask somebody with that role, or see the groups of section admin in the configuration",
-	           "%s needs the role %s, and you (uid %u%s%s) have %s", row->name, admin_role_word(row->role),
-	           call->peer.uid, call->peer.name[0] ? ", " : "", call->peer.name, admin_role_word(call->peer.role));
+	free_when_empty(container_of(calls, struct admin, calls));
 }
 
 static void begin_call(struct admin_conn *c, struct slice line)
 {
-	char problem[ADMIN_PROBLEM_BYTES];
-	enum admin_command command;
-	json_t *arguments = admin_request_read(line, &command, problem);
-	if (!arguments) {
-		send_reply(c, failure(EX_USAGE, "", problem));
-		return;
-	}
-	struct admin_call *call = calloc(1, sizeof(*call));
-	if (!call) {
-		json_decref(arguments);
-		send_reply(c, NULL);
-		return;
-	}
-	*call = (struct admin_call){.admin = c->admin,
-	                            .conn = c,
-	                            .source = c->admin->source,
-	                            .audit = c->admin->audit,
-	                            .audit_problem = c->admin->audit_problem,
-	                            .peer = c->peer,
-	                            .command = command,
-	                            .arguments = arguments,
-	                            .says = json_array()};
-	c->call = call;
-	c->admin->calls++;
 	deadline_disarm(&c->deadline); /* from here on it is the node that has to do something */
-	if (call->peer.role < admin_row(command)->role)
-		refuse_role(call);
-	else
-		functions[command](call);
+	c->call = admin_calls_begin(&c->admin->calls, c, &c->peer, line);
 }
 
 /* ---- bytes ---- */
@@ -417,7 +314,13 @@ struct err admin_open(struct loop *main_loop, const struct admin_source *source,
 	a->loop = main_loop;
 	a->source = source;
 	a->path = strdup(source->settings->admin_socket);
-	list_init(&a->for_list);
+	a->calls = (struct admin_calls){.loop = main_loop,
+	                                .source = source,
+	                                .audit_problem = a->audit_problem,
+	                                .run = functions,
+	                                .answer = on_answer,
+	                                .on_idle = on_idle};
+	admin_calls_open(&a->calls);
 	deadline_queue_open(main_loop, &a->idle, IDLE_MS, on_expired, a);
 	struct err e = groups && a->path
 	                       ? admin_roles_read(source->settings, slice_of(groups, len), geteuid(), &a->roles)
@@ -430,8 +333,7 @@ struct err admin_open(struct loop *main_loop, const struct admin_source *source,
 		return e;
 	}
 	open_audit(a, source->settings->node_state_directory);
-	if (source->list)
-		authlist_sync_on_settled(source->list, on_list_settled, a);
+	a->calls.audit = a->audit;
 	*out = a;
 	return OK;
 }
@@ -456,11 +358,5 @@ void admin_close(struct admin *a)
 		uv_close((uv_handle_t *)&a->listening, on_listening_closed);
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
 		close_conn(&a->slots[i]);
-	if (a->source->list)
-		authlist_sync_on_settled(a->source->list, NULL, NULL);
-	/* Nobody hears them any more, so they end here, and a with the last of them. */
-	a->calls++;
-	on_list_settled(a);
-	a->calls--;
-	free_when_empty(a);
+	admin_calls_close(&a->calls);
 }

@@ -1,20 +1,26 @@
 /* One command that somebody gave: what a command's function reads its arguments from and answers to. Each function ends its call exactly once, at
- * once or later, with admin_done() or admin_fail(); the call is freed by that. Main thread. */
+ * once or on a later turn (admin_wait()), with admin_done() or admin_fail(); the call is freed by that. Main thread.
+ *
+ *   run(c) -> admin_done(c)        run(c) -> admin_wait(c, stop) ... what was asked is told -> admin_done(c)
+ *                                                                 or too late, or the node ends: stop(c), and c is ended for the command
+ */
 #pragma once
 #include "core/base/check.h"
 #include "core/base/list.h"
+#include "core/net/timers.h"
 #include "core/ops/admin.h"
 #include "core/ops/admin_peer.h"
 #include "core/ops/admin_rows.h"
 
 #include <sysexits.h>
 
+struct admin_calls;
 struct admin_conn;
 struct audit;
 
 struct admin_call {
-	struct admin *admin;
-	struct admin_conn *conn; /* NULL: who asked has left */
+	struct admin_calls *calls;
+	struct admin_conn *conn; /* NULL: who asked has left, so nothing is to be changed any more */
 	const struct admin_source *source;
 	struct audit *audit; /* NULL: node.state_directory is not set, or the log cannot be used: audit_problem */
 	const char *audit_problem;
@@ -22,7 +28,14 @@ struct admin_call {
 	enum admin_command command;
 	json_t *arguments; /* checked against the row */
 	json_t *says;      /* sentences for people */
-	struct list link;  /* in those that wait for the list to be read */
+	/* What the command keeps from turn to turn; own_done(own) when the call ends. NULL: nothing. */
+	void *own;
+	void (*own_done)(void *own);
+	struct list link;    /* in those that wait for the list to be read */
+	struct list running; /* in all that are under way */
+	struct deadline deadline;
+	bool waits;
+	void (*stop)(struct admin_call *c);
 };
 
 #define ADMIN(name, function, role, usage, help) void admin_run_##function(struct admin_call *c);
@@ -42,6 +55,9 @@ void admin_done(struct admin_call *c, json_t *result);
 /* exit: a number of sysexits.h. mend: what to do about it; "" when there is nothing. */
 void admin_fail(struct admin_call *c, int exit, const char *mend, const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* c will end on a later turn. When that takes too long or the node ends, stop(c) takes back whatever was asked for it outside, so that nobody comes back
+ * to c, and the call is ended. May be called again, with another stop; the time goes on. */
+void admin_wait(struct admin_call *c, void (*stop)(struct admin_call *c));
 /* admin_list_settled(c) is called once the list has been read; then c can end. */
 void admin_wait_for_list(struct admin_call *c);
 void admin_list_settled(struct admin_call *c);
