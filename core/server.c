@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { DESCRIPTOR_RESERVE = 128, AUTHORIZATION_BYTES = 16384, RESOLVE_AT_START_MS = 10000 };
+enum { DESCRIPTOR_RESERVE = 128, RESOLVE_AT_START_MS = 10000 };
 
 /* ---- what is made from settings ---- */
 
@@ -69,53 +69,47 @@ static void name_metrics(void)
 	metric_labels(METRIC_LABEL_CLOSE_REASON, close_names, CLOSE_COUNT);
 }
 
-/* The one line of the file, without its end; it becomes a header line, so it is checked like one. */
-static struct err read_authorization(const char *path, char out[static AUTHORIZATION_BYTES])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, AUTHORIZATION_BYTES);
-	int failed = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return ERR_OF(FILE, .sys = -failed,
-		              .what = "the file of upstream.authorization_file cannot be read: check its path and that "
-		                      "this user may read it");
-	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)out[i] < ' ' || out[i] == 127)
-			n = 0;
-	if (n == 0 || n == AUTHORIZATION_BYTES)
-		return ERR_OF(FILE, .what = "the file of upstream.authorization_file must hold one line of printable "
-		                            "text, for instance: Bearer TOKEN");
-	out[n] = 0;
-	return OK;
-}
-
 static struct err make_endpoint(struct server *s)
 {
 	struct uri url;
-	char authorization[AUTHORIZATION_BYTES] = "";
 	const char *wrong = uri_parse(slice_str(s->settings->upstream_url), &url);
 	if (wrong)
 		return ERR_OF(SETTINGS, .what = wrong);
-	snprintf(s->endpoint.host, sizeof(s->endpoint.host), "%s", url.host);
-	s->endpoint.port = url.port;
-	s->endpoint.tls = url.tls;
-	if (s->settings->upstream_authorization_file[0])
-		TRY(read_authorization(s->settings->upstream_authorization_file, authorization));
+	struct upstream_endpoint *e = &s->endpoint;
+	snprintf(e->host, sizeof(e->host), "%s", url.host);
+	e->port = url.port;
+	e->tls = url.tls;
 	bool v6 = strchr(url.host, ':') != NULL, usual = url.port == (url.tls ? 443 : 80);
 	char port[16] = "";
 	if (!usual)
 		snprintf(port, sizeof(port), ":%u", url.port);
-	int n = asprintf(&s->endpoint.fixed, "Host: %s%s%s%s\r\n%s%s%s", v6 ? "[" : "", url.host, v6 ? "]" : "", port,
-	                 authorization[0] ? "Authorization: " : "", authorization, authorization[0] ? "\r\n" : "");
-	explicit_bzero(authorization, sizeof(authorization));
-	if (n < 0)
-		return ERR_OF(NO_MEMORY);
-	s->endpoint.fixed_len = (size_t)n;
+	snprintf(e->host_line, sizeof(e->host_line), "%s%s%s%s", v6 ? "[" : "", e->host, v6 ? "]" : "", port);
 	return OK;
+}
+
+/* ---- credentials for the cloud ---- */
+
+static void on_words(void *owner, size_t index, struct credential_words *words)
+{
+	struct server *s = owner;
+	for (uint32_t i = 0; i < s->worker_count; i++)
+		worker_offer_words(&s->workers[i], index, words);
+}
+
+static struct err open_credentials(struct server *s, const char **where)
+{
+	uint32_t roles = 0;
+	for (size_t i = 0; i < s->settings->credential_count; i++)
+		roles |= s->settings->credentials[i].roles;
+	for (unsigned role = 0; role < AUTHLIST_ROLE_COUNT; role++)
+		if (!(roles & 1u << role))
+			event_log(EVENT_CREDENTIAL_MISSING,
+			          "role %s: its callers are deferred until the list credentials: "
+			          "of the configuration names one for it",
+			          authlist_role_word(role));
+	s->credentials.on_words = on_words;
+	s->credentials.owner = s;
+	return credentials_open(&s->credentials, &s->loop, s->settings, s->endpoint.host_line, where);
 }
 
 /* Descriptors decide how many callers there can be; some stay for the cloud, logs and statistics. */
@@ -257,6 +251,7 @@ static void on_refresh(uv_signal_t *handle, int number)
 	struct server *s = handle->data;
 	if (s->list)
 		authlist_sync_refresh(s->list);
+	credentials_reload(&s->credentials);
 }
 
 static void on_second(uv_timer_t *timer)
@@ -405,6 +400,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	*where = "auth.socket";
 	if (!settings->loopback_caller.account && settings->auth_socket[0])
 		TRY(authd_ask_open(&s->loop, settings->auth_socket, &s->asks));
+	TRY(open_credentials(s, where));
 	*where = "list.file";
 	return open_list(s);
 }
@@ -448,10 +444,7 @@ void server_done(struct server *s)
 	free(s->blocks);
 	accounts_free();
 	request_log_free(s->request_log);
-	if (s->endpoint.fixed) {
-		explicit_bzero(s->endpoint.fixed, s->endpoint.fixed_len);
-		free(s->endpoint.fixed);
-	}
+	credentials_close(&s->credentials);
 	loop_done(&s->loop);
 	state_close(s->kept);
 }

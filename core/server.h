@@ -6,6 +6,7 @@
 #include "core/relay/authd_ask.h"
 #include "core/relay/authlist_sync.h"
 #include "core/authd_child.h"
+#include "core/cloud/credential.h"
 #include "core/worker.h"
 
 enum server_state { SERVER_STARTING, SERVER_READY, SERVER_DRAINING, SERVER_STOPPING, SERVER_ENDED };
@@ -15,6 +16,7 @@ struct server {
 	const struct settings *settings;
 	char node[65];
 	struct upstream_endpoint endpoint;
+	struct credentials credentials;
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
 	struct state *kept;         /* owned; NULL: node.state_directory is not set or cannot be used */

@@ -38,7 +38,6 @@ static void on_empty(struct relay *r)
 	end_if_over(w);
 }
 
-/* At each wake-up, and each second in case one was lost. */
 static void take_list(struct worker *w)
 {
 	struct authlist *offered = __atomic_exchange_n(&w->offered, NULL, __ATOMIC_ACQ_REL);
@@ -48,15 +47,22 @@ static void take_list(struct worker *w)
 	authlist_unref(offered);
 }
 
+/* At each wake-up, and each second in case one was lost. */
+static void take_offers(struct worker *w)
+{
+	take_list(w);
+	relay_take_words(&w->relay);
+}
+
 static void on_woken(struct loop *loop)
 {
-	take_list(container_of(loop, struct worker, loop));
+	take_offers(container_of(loop, struct worker, loop));
 }
 
 static void on_second(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
-	take_list(w);
+	take_offers(w);
 	request_log_tick(w->log);
 }
 
@@ -175,5 +181,11 @@ void worker_stop_at_once(void *worker)
 void worker_offer_list(struct worker *w, struct authlist *list)
 {
 	authlist_unref(__atomic_exchange_n(&w->offered, authlist_ref(list), __ATOMIC_ACQ_REL));
+	loop_wake(&w->loop);
+}
+
+void worker_offer_words(struct worker *w, size_t credential, struct credential_words *words)
+{
+	upstreams_offer(&w->relay.upstreams, credential, words);
 	loop_wake(&w->loop);
 }

@@ -57,3 +57,5 @@ void worker_stop_at_once(void *worker);
 /* A new list for the relay, which takes a reference of its own; a newer one replaces one that was not taken yet. Main thread, between init and done.
  * It cannot fail, and needs no memory: a worker that kept an old list would let in who was removed from it. */
 void worker_offer_list(struct worker *w, struct authlist *list);
+/* The same for what is said to the cloud with a credential, by its number in the settings. */
+void worker_offer_words(struct worker *w, size_t credential, struct credential_words *words);

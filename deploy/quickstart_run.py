@@ -129,6 +129,9 @@ class Stage:
 upstream:
   url: https://{HOST}:{self.cloud_port}
   ca_file: {self.folder}/ca.pem
+credentials:
+  - name: none
+    kind: none
 log:
   requests_file: {self.folder}/{name}.requests.jsonl
 stats:

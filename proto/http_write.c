@@ -111,14 +111,21 @@ static void put_headers(struct writer *w, const struct http_head *h, bool to_clo
 	}
 }
 
-size_t http_write_request(char *out, size_t cap, struct slice path, struct slice fixed, const struct http_head *caller,
-                          enum http_framing framing, uint64_t content_length)
+size_t http_write_request_line(char *out, size_t cap, struct slice begin, struct slice path, struct slice words)
 {
 	struct writer w = {out, out + cap, false};
 	put(&w, SLICE("POST "));
+	put(&w, begin);
 	put(&w, path);
 	put(&w, SLICE(" HTTP/1.1\r\n"));
-	put(&w, fixed);
+	put(&w, words);
+	return w.full ? 0 : (size_t)(w.at - out);
+}
+
+size_t http_write_request_rest(char *out, size_t cap, const struct http_head *caller, enum http_framing framing,
+                               uint64_t content_length)
+{
+	struct writer w = {out, out + cap, false};
 	put_headers(&w, caller, true);
 	/* A POST without a body says so: some servers wait otherwise (RFC 9110 8.6). */
 	put_framing(&w, framing == BODY_NONE ? BODY_LENGTH : framing, framing == BODY_NONE ? 0 : content_length);

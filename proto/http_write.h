@@ -3,9 +3,12 @@
 #pragma once
 #include "proto/http_msg.h"
 
-/* POST path HTTP/1.1, then `fixed` (Host, Authorization: whole lines, made once), then the caller's headers that may travel, then framing. */
-size_t http_write_request(char *out, size_t cap, struct slice path, struct slice fixed, const struct http_head *caller,
-                          enum http_framing framing, uint64_t content_length);
+/* A request head in two parts, because words may be newer than the rest when it has waited.
+ * POST <begin><path> HTTP/1.1, then `words` (Host, Authorization: whole lines). */
+size_t http_write_request_line(char *out, size_t cap, struct slice begin, struct slice path, struct slice words);
+/* The caller's headers that may travel, framing, and the empty line. */
+size_t http_write_request_rest(char *out, size_t cap, const struct http_head *caller, enum http_framing framing,
+                               uint64_t content_length);
 /* HTTP/1.1 status reason, the upstream's headers that may travel, framing, `extra` (whole lines, may be empty), `Connection: close` if close. */
 size_t http_write_answer(char *out, size_t cap, const struct http_head *upstream, enum http_framing framing,
                          uint64_t content_length, struct slice extra, bool close);

@@ -98,6 +98,9 @@ upstream:
   ca_file: {c.ca}
   connections: {s.upstream}
   connect_timeout_ms: 30000
+credentials:
+  - name: none
+    kind: none
 log:
   requests_file: {self.folder}/requests.json
 admin:

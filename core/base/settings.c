@@ -80,6 +80,32 @@ static void free_listener(struct listener_settings *l)
 	}
 }
 
+static void free_credential(struct credential_settings *c)
+{
+	free(c->name);
+	free(c->entries);
+#define CREDENTIAL_MEMBER(member, type, takes, needs, help) free(c->member);
+#include "core/base/credentials.def"
+}
+
+const char *credential_kind_word(enum credential_kind kind)
+{
+	static const char *const words[] = {
+#define CREDENTIAL_KIND(name, word, people) word,
+#include "core/base/credentials.def"
+	};
+	return words[kind];
+}
+
+const char *credential_kind_people(enum credential_kind kind)
+{
+	static const char *const people[] = {
+#define CREDENTIAL_KIND(name, word, people) people,
+#include "core/base/credentials.def"
+	};
+	return people[kind];
+}
+
 void settings_free(struct settings *s)
 {
 	if (!s)
@@ -104,6 +130,9 @@ void settings_free(struct settings *s)
 		free(s->realms[i].ca_file);
 	}
 	free(s->realms);
+	for (size_t i = 0; i < s->credential_count; i++)
+		free_credential(&s->credentials[i]);
+	free(s->credentials);
 	free(s->loopback_caller.account);
 	free(s->loopback_caller.role);
 	free(s);

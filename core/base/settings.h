@@ -1,6 +1,7 @@
 /* One immutable, counted snapshot of the configuration; rows in settings.def. Any thread may read; counted without atomics only inside one
  * thread: the server owns it for the life of the process, workers borrow it. Made by core/ops/config_load.c, which says where a value is wrong. */
 #pragma once
+#include "core/base/authlist_rows.h"
 #include "core/base/sid.h"
 
 struct listener_settings {
@@ -17,6 +18,26 @@ struct realm_settings { /* a Kerberos realm whose accounts may be callers */
 	size_t controller_count;
 	char *bind_dn, *password_file, *ca_file; /* LDAPS with a simple bind; NULL: Kerberos with the keytab */
 };
+
+enum credential_kind {
+#define CREDENTIAL_KIND(name, word, people) CREDENTIAL_##name,
+#include "core/base/credentials.def"
+	CREDENTIAL_KIND_COUNT
+};
+
+struct credential_settings { /* what proves the tenant to the cloud, for some roles or for single entries of the list */
+	char *name;
+	enum credential_kind kind;
+	uint32_t roles;      /* a bit for each enum authlist_role */
+	struct sid *entries; /* of the list, whatever their role; these come before roles */
+	size_t entry_count;
+#define CREDENTIAL_MEMBER(member, type, takes, needs, help) char *member; /* NULL: not given */
+#include "core/base/credentials.def"
+};
+
+/* The words of a kind: "static", and what it does. */
+const char *credential_kind_word(enum credential_kind kind);
+const char *credential_kind_people(enum credential_kind kind);
 
 struct loopback_caller { /* --loopback-caller ACCOUNT=ROLE; NULL account: off */
 	char *account, *role;
@@ -37,6 +58,8 @@ struct settings {
 	size_t stats_allow_count;
 	struct realm_settings *realms;
 	size_t realm_count;
+	struct credential_settings *credentials;
+	size_t credential_count;
 	struct loopback_caller loopback_caller;
 };
 

@@ -317,6 +317,11 @@ struct err tls_client_new(const struct tls_client_options *o, struct tls_client 
 		return ERR_OF(NO_MEMORY);
 	}
 	SSL_CTX *x = t->context;
+	struct err failed = o->certificate ? load_pair(x, o->certificate, o->key) : OK;
+	if (failed.code) {
+		tls_client_free(t);
+		return failed;
+	}
 	SSL_CTX_set_ex_data(x, client_index, t);
 	snprintf(t->host, sizeof(t->host), "%s", o->host);
 	struct in6_addr address;
@@ -329,7 +334,7 @@ struct err tls_client_new(const struct tls_client_options *o, struct tls_client 
 	SSL_CTX_sess_set_new_cb(x, on_new_session);
 	if (!o->insecure_no_verify) {
 		/* The default verify paths of this library load no root at all on Debian, and say so to nobody. */
-		struct err failed = load_authorities(x, o->ca_file && o->ca_file[0] ? o->ca_file : system_bundle);
+		failed = load_authorities(x, o->ca_file && o->ca_file[0] ? o->ca_file : system_bundle);
 		if (failed.code) {
 			tls_client_free(t);
 			return failed;

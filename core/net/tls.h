@@ -33,8 +33,9 @@ bool tls_server_covers(const struct tls_server *t, struct slice host);
 const char *tls_server_warning(const struct tls_server *t);
 
 struct tls_client_options {
-	const char *ca_file; /* NULL: the system's bundle */
-	const char *host;    /* sent as SNI and verified; a name or an address */
+	const char *ca_file;           /* NULL: the system's bundle */
+	const char *host;              /* sent as SNI and verified; a name or an address */
+	const char *certificate, *key; /* PEM files that prove us; NULL: none */
 	bool resume;
 	bool insecure_no_verify; /* load tool only */
 };

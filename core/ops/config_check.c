@@ -152,6 +152,18 @@ static const char *url_problem(const struct uri *uri)
 	return NULL;
 }
 
+/* Segments of plain characters, each behind a slash: it goes into the request line as it is. */
+static void check_path(const char *path, struct config_place place, struct config_problems *p)
+{
+	size_t n = strlen(path);
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
+	if (path[0] != '/' || path[n - 1] == '/' || strspn(path, plain) != n || strstr(path, "//") ||
+	    strstr(path, "/."))
+		config_problem(p, place,
+		               "upstream.path must be like /_wmcs or /_wmcs/oauth2: a slash before each part, "
+		               "none at the end");
+}
+
 static void check_url(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	struct config_place place = first_of(at->row[SETTING_upstream_url], at->upstream);
@@ -182,6 +194,7 @@ static void check_url(struct settings *s, const struct config_places *at, struct
 	bool v6 = strchr(uri.host, ':');
 	snprintf(origin, sizeof(origin), "%s://%s%s%s%s", uri.tls ? "https" : "http", v6 ? "[" : "", uri.host,
 	         v6 ? "]" : "", port);
+	check_path(s->upstream_path, row_place(at, SETTING_upstream_path), p);
 	if (!settings_set_text(s, SETTING_upstream_url, origin, strlen(origin)))
 		config_problem(p, place, "there is not enough memory");
 }
@@ -304,6 +317,22 @@ static void check_writable(const char *path, const char *name, struct config_pla
 		               (unsigned)geteuid(), strerror(errno));
 }
 
+/* Files of credentials; what is in them is told when they are used. */
+static void check_credential_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
+{
+	enum { PATH, SECRET, TEXT };
+	for (size_t i = 0; i < s->credential_count; i++) {
+		const struct credential_settings *c = &s->credentials[i];
+		char name[64];
+#define CREDENTIAL_MEMBER(member, type, takes, needs, help)                            \
+	if (type != TEXT && c->member) {                                               \
+		snprintf(name, sizeof(name), "credentials[%zu].%s", i, #member);       \
+		check_readable(c->member, name, at->credential[i], type == SECRET, p); \
+	}
+#include "core/base/credentials.def"
+	}
+}
+
 static void check_node_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	for (size_t i = 0; i < s->listener_count; i++)
@@ -318,10 +347,10 @@ static void check_node_files(const struct settings *s, const struct config_place
 		enum setting_id id;
 		bool secret;
 	} read[] = {{SETTING_upstream_ca_file, false},
-	            {SETTING_upstream_authorization_file, true},
 	            {SETTING_stats_tls_certificate, false},
 	            {SETTING_stats_tls_key, true},
 	            {SETTING_stats_tls_client_ca, false}};
+	check_credential_files(s, at, p);
 	static const enum setting_id written[] = {SETTING_log_requests_file, SETTING_log_events_file};
 	char name[64];
 	for (size_t i = 0; i < ARRAY_COUNT(read); i++) {

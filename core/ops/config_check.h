@@ -13,6 +13,8 @@ struct config_places {
 	struct config_place allow[CONFIG_ALLOW_MAX];
 	struct config_place realms;                   /* its name */
 	struct config_place realm[CONFIG_REALMS_MAX]; /* of its name */
+	struct config_place credentials;              /* its name */
+	struct config_place credential[CONFIG_CREDENTIALS_MAX];
 };
 
 /* May correct values to their usual form: the URL to its origin. */

@@ -1,5 +1,6 @@
 #include "core/ops/config_load.h"
 #include "core/ops/address_list.h"
+#include "core/ops/config_load_credentials.h"
 #include "core/ops/config_load_realms.h"
 
 #include <errno.h>
@@ -253,7 +254,7 @@ static bool tell_misplaced(struct reader *r, const struct key *key)
 
 static void top_member(struct reader *r, const struct key *key, void *context)
 {
-	const char *names[SETTING_COUNT + 3], *last = "";
+	const char *names[SETTING_COUNT + 4], *last = "";
 	size_t n = 0;
 	names[n++] = "listeners";
 	if (strcmp(key->text, "listeners") == 0) {
@@ -264,6 +265,11 @@ static void top_member(struct reader *r, const struct key *key, void *context)
 	names[n++] = "realms";
 	if (strcmp(key->text, "realms") == 0) {
 		reader_realms(r, key);
+		return;
+	}
+	names[n++] = "credentials";
+	if (strcmp(key->text, "credentials") == 0) {
+		reader_credentials(r, key);
 		return;
 	}
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {

@@ -12,6 +12,8 @@ enum {
 	CONFIG_REALMS_MAX = 64,
 	CONFIG_CONTROLLERS_MAX = 16,
 	CONFIG_DOMAINS_MAX = 64, /* of one realm */
+	CONFIG_CREDENTIALS_MAX = 16,
+	CONFIG_CREDENTIAL_ENTRIES_MAX = 256, /* of one credential */
 };
 enum config_reader { CONFIG_NODE, CONFIG_AUTHD }; /* which program: each may read files that the other must not */
 

@@ -88,6 +88,21 @@ void config_print_example(FILE *out)
 	      "#  - name: UNIX.EXAMPLE\n"
 	      "#    directory: false\n",
 	      out);
+	fputs("\n"
+	      "# How the node proves the tenant to the cloud, by the caller's role; a role that has none is deferred. "
+	      "Every "
+	      "kind and what\n"
+	      "# it takes: docs/settings.md.\n"
+	      "#credentials:\n"
+	      "#  - name: super-user\n"
+	      "#    kind: static\n"
+	      "#    roles: [exchange]\n"
+	      "#    authorization_file: /etc/rms-connector/exchange.authorization\n"
+	      "#  - name: ordinary\n"
+	      "#    kind: static\n"
+	      "#    roles: [sharepoint, fci]\n"
+	      "#    authorization_file: /etc/rms-connector/ordinary.authorization\n",
+	      out);
 	const char *section = "";
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {
 		if (strcmp(setting_rows[id].section, section)) {
@@ -134,6 +149,59 @@ static void print_settings_row(FILE *out, const struct setting_row *row)
 	fputc('\n', out);
 }
 
+#define OF(kind) (1u << CREDENTIAL_##kind)
+
+static void print_kinds(FILE *out, uint32_t kinds)
+{
+	const char *between = "";
+	for (unsigned kind = 0; kind < CREDENTIAL_KIND_COUNT; kind++)
+		if (kinds & 1u << kind) {
+			fprintf(out, "%s%s", between, credential_kind_word(kind));
+			between = ", ";
+		}
+}
+
+static void print_credentials_doc(FILE *out)
+{
+	fputs("\n## credentials\n\n"
+	      "How the node proves the tenant to the cloud: a list, at most 16. Each is for roles, or for single "
+	      "entries of "
+	      "the list of authorized\nservers, which come before roles; one with neither is for every role. "
+	      "Connections, "
+	      "TLS sessions and tokens are never shared between two.\n"
+	      "Callers whose role has no credential are deferred.\n\n"
+	      "| Name | Value | Meaning |\n|---|---|---|\n"
+	      "| `name` | word | what messages and metrics call it |\n"
+	      "| `kind` | one of those below | |\n"
+	      "| `roles` | list of exchange, sharepoint, fci | whose requests it is for |\n"
+	      "| `entries` | list of SIDs | entries of the list of authorized servers that it is for, whatever their "
+	      "role |\n",
+	      out);
+	static const struct {
+		const char *name, *help;
+		uint32_t takes, needs;
+	} members[] = {
+#define CREDENTIAL_MEMBER(member, type, takes, needs, help) {#member, help, takes, needs},
+#include "core/base/credentials.def"
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(members); i++) {
+		fprintf(out, "| `%s` | ", members[i].name);
+		print_kinds(out, members[i].takes);
+		fprintf(out, "%s | ",
+		        members[i].needs == members[i].takes ? ""
+		        : members[i].needs                   ? " (not all need it)"
+		                                             : " (may be left out)");
+		print_cell(out, members[i].help);
+		fputc('\n', out);
+	}
+	fputs("\n| Kind | What it does |\n|---|---|\n", out);
+	for (unsigned kind = 0; kind < CREDENTIAL_KIND_COUNT; kind++) {
+		fprintf(out, "| `%s` | ", credential_kind_word(kind));
+		print_cell(out, credential_kind_people(kind));
+		fputc('\n', out);
+	}
+}
+
 void config_print_settings_doc(FILE *out)
 {
 	fputs("# Settings\n\n"
@@ -165,6 +233,7 @@ void config_print_settings_doc(FILE *out)
 	      "| `password_file` | path | its password, on the first line |\n"
 	      "| `ca_file` | path | who may have issued the controllers' certificates (PEM). Empty: the system's |\n",
 	      out);
+	print_credentials_doc(out);
 	const char *section = "";
 	for (unsigned id = 0; id < SETTING_COUNT; id++) {
 		if (strcmp(setting_rows[id].section, section)) {

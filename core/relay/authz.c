@@ -10,6 +10,11 @@ static void decide(struct relay *r, struct principal *who)
 	                                 .principal = slice_str(who->principal)};
 	who->decision = authlist_decide(r->list, &caller, clock_now(), (int64_t)(clock_wall() / 1000000));
 	metric_add(r->metrics, METRIC_decisions, who->decision.reason, 0, 1);
+	who->up = NULL;
+	if (who->decision.verdict == VERDICT_YES) {
+		const struct authlist_object *o = &authlist_rows_of(r->list)->entries[who->decision.entry].object;
+		who->up = upstreams_find(&r->upstreams, who->decision.role, sid_is_none(&o->sid) ? NULL : &o->sid);
+	}
 }
 
 static struct err refuse(struct client_conn *c, struct principal *who, const char *why)

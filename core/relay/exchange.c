@@ -36,7 +36,7 @@ static void give_back(struct exchange *x, bool reusable)
 	if (!c)
 		return;
 	x->leased = NULL;
-	upstream_pool_release(&x->relay->pool, c, reusable);
+	upstream_pool_release(&x->up->pool, c, reusable);
 }
 
 /* ---- what the leased connection and the pool tell us ---- */
@@ -145,8 +145,10 @@ static enum step authenticate(struct exchange *x, enum event ev)
 	switch (ev) {
 	case EV_ENTER:
 		if (x->relay->settings->loopback_caller
-		            .account) /* the switch of test builds, which works on loopback only */
-			return STEP_INSPECT;
+		            .account) { /* the switch of test builds, which works on loopback only */
+			x->up = x->relay->switched;
+			return x->up ? STEP_INSPECT : exchange_answer_with(x, ERR_OF(CREDENTIAL_MISSING));
+		}
 		authn_look_for_proxy(x);
 		if (authn_is_known(x))
 			return STEP_AUTHORIZE;
@@ -174,7 +176,8 @@ static enum step authorize(struct exchange *x, enum event ev)
 	if (refused.code)
 		return exchange_answer_with(x, refused);
 	x->authorized = true;
-	return STEP_INSPECT;
+	x->up = x->client->who->up;
+	return x->up ? STEP_INSPECT : exchange_answer_with(x, ERR_OF(CREDENTIAL_MISSING));
 }
 
 static enum step inspect(struct exchange *x, enum event ev)
@@ -239,12 +242,13 @@ static enum step collect(struct exchange *x, enum event ev)
 
 static enum step connect_upstream(struct exchange *x, enum event ev)
 {
-	struct relay *r = x->relay;
 	struct upstream_conn *c;
 	struct err failed;
 	switch (ev) {
 	case EV_ENTER:
-		failed = upstream_pool_lease(&r->pool, &x->lease, x->retried, &c);
+		if (!x->up->words)
+			return exchange_answer_with(x, ERR_OF(CREDENTIAL_UNAVAILABLE));
+		failed = upstream_pool_lease(&x->up->pool, &x->lease, x->retried, &c);
 		if (failed.code)
 			return exchange_answer_with(x, failed);
 		if (!c)
@@ -387,7 +391,8 @@ static enum step answer(struct exchange *x, enum event ev)
 		return skip_rest(x);
 	if (ev != EV_ENTER)
 		return ev == EV_CLIENT_DRAINED ? STEP_ANSWER : unexpected(x, ev);
-	upstream_pool_cancel(&x->relay->pool, &x->lease);
+	if (x->up)
+		upstream_pool_cancel(&x->up->pool, &x->lease);
 	list_remove(&x->link); /* a lease may have been granted in the turn in which the wait for it ended */
 	authn_cancel(x);
 	give_back(x, !x->head_sent); /* then it is as good as it was */
@@ -439,7 +444,8 @@ static void count(struct exchange *x)
 static void recycle(struct exchange *x)
 {
 	struct relay *r = x->relay;
-	upstream_pool_cancel(&r->pool, &x->lease);
+	if (x->up)
+		upstream_pool_cancel(&x->up->pool, &x->lease);
 	authn_free(x);
 	list_remove(&x->link);
 	give_back(x, !x->head_sent);

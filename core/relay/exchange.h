@@ -51,6 +51,8 @@ struct exchange {
 	struct list link; /* in relay->ready or relay->spare */
 	struct relay *relay;
 	struct client_conn *client; /* borrowed: it outlives us */
+	struct upstream
+	        *up; /* the cloud by the credential of this caller; set when it is authorized, NULL: it has none */
 	struct upstream_conn *leased;
 	struct lease_request lease;
 	struct authn *authn; /* owned; NULL: it brought no Authorization */

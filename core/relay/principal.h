@@ -12,6 +12,7 @@
 enum { PRINCIPAL_BUCKETS = 256, PRINCIPALS_UNUSED_MAX = 256 };
 
 struct account;
+struct upstream;
 
 struct principal {
 	struct list in_bucket, unused; /* unused: when refs is 0 */
@@ -27,6 +28,7 @@ struct principal {
 	struct decision decision;
 	uint32_t list_serial; /* 0: not decided yet */
 	msec_t look_again;
+	struct upstream *up;  /* of YES: by whose credential it speaks to the cloud; NULL: there is none for it */
 	struct account *seen; /* accounts.h; set at the first decision, NULL: not kept there */
 	char sid_text[SID_TEXT_BYTES];
 };

@@ -122,12 +122,31 @@ void pump_drop_content(struct exchange *x)
 	x->relay->content = (struct input){0};
 }
 
+/* The head without its words: what is kept while a request waits, as it may speak with newer ones when its turn comes. */
+static size_t write_rest(struct exchange *x, char *out, size_t cap)
+{
+	struct relay *r = x->relay;
+	return http_write_request_rest(out, cap, &r->head, r->head.framing, r->head.content_length);
+}
+
+/* The whole head, in relay->scratch. */
 static size_t write_head(struct exchange *x)
 {
 	struct relay *r = x->relay;
-	const struct upstream_endpoint *e = r->pool.endpoint;
-	return http_write_request(r->scratch, sizeof(r->scratch), x->service->path, slice_of(e->fixed, e->fixed_len),
-	                          &r->head, r->head.framing, r->head.content_length);
+	struct slice path = x->service->path;
+	path.at += sizeof("/_wmcs") - 1;
+	path.len -= sizeof("/_wmcs") - 1;
+	size_t n = http_write_request_line(r->scratch, sizeof(r->scratch), slice_str(r->settings->upstream_path), path,
+	                                   credential_words_lines(x->up->words));
+	char *at = r->scratch + n;
+	size_t left = sizeof(r->scratch) - n, rest;
+	if (x->head_out) {
+		rest = x->head_out_len <= left ? x->head_out_len : 0;
+		memcpy(at, x->head_out, rest);
+	} else {
+		rest = write_rest(x, at, left);
+	}
+	return n && rest ? n + rest : 0;
 }
 
 bool pump_keep(struct exchange *x)
@@ -142,7 +161,7 @@ bool pump_keep(struct exchange *x)
 	/* From AUTHENTICATE on a request may wait, and relay->head is then somebody else's. */
 	if (x->head_sent || x->head_out || x->step < STEP_AUTHENTICATE || x->step > STEP_RELAY)
 		return true;
-	size_t n = write_head(x);
+	size_t n = write_rest(x, r->scratch, sizeof(r->scratch));
 	x->head_out = n ? malloc(n) : NULL;
 	if (!x->head_out)
 		return false;
@@ -207,7 +226,7 @@ struct err pump_forward(struct exchange *x)
 	struct input content = pump_content(x);
 	struct slice head = SLICE("");
 	if (!x->head_sent) {
-		head = x->head_out ? slice_of(x->head_out, x->head_out_len) : slice_of(r->scratch, write_head(x));
+		head = slice_of(r->scratch, write_head(x));
 		if (head.len == 0)
 			return ERR_OF(HEAD_TOO_LARGE);
 	}
@@ -287,7 +306,7 @@ static enum err_code judge(const struct http_head *h)
 
 static void tell_replaced(struct exchange *x)
 {
-	const char *host = x->relay->pool.endpoint->host;
+	const char *host = x->up->pool.endpoint->host;
 	if (x->replacement == ERR_UPSTREAM_REFUSED_US)
 		event_log(EVENT_UPSTREAM_CREDENTIAL, "%s answered %u", host, x->upstream_status);
 	else if (x->replacement == ERR_UPSTREAM_THROTTLED)

@@ -74,7 +74,11 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	principals_open(&r->principals, metrics);
 	if (!s->loopback_caller.account && s->auth_socket[0])
 		TRY(authd_client_open(&r->authd, loop, s->auth_socket, metrics, first));
-	return upstream_pool_open(&r->pool, loop, s, metrics, endpoint);
+	TRY(upstreams_open(&r->upstreams, loop, s, metrics, endpoint));
+	enum authlist_role role;
+	if (s->loopback_caller.account && authlist_role_read(slice_str(s->loopback_caller.role), &role))
+		r->switched = upstreams_find(&r->upstreams, role, NULL);
+	return OK;
 }
 
 void relay_take_list(struct relay *r, struct authlist *list)
@@ -82,6 +86,11 @@ void relay_take_list(struct relay *r, struct authlist *list)
 	authlist_unref(r->list);
 	r->list = list ? authlist_ref(list) : NULL;
 	r->list_serial++;
+}
+
+void relay_take_words(struct relay *r)
+{
+	upstreams_take(&r->upstreams);
 }
 
 bool relay_knows_callers(const struct relay *r)
@@ -125,7 +134,7 @@ bool relay_shed_bodies(struct relay *r, const struct client_conn *except)
 
 void relay_close(struct relay *r)
 {
-	upstream_pool_close(&r->pool);
+	upstreams_close(&r->upstreams);
 	authd_client_close(&r->authd);
 	uv_close((uv_handle_t *)&r->before_poll, NULL);
 }
@@ -139,7 +148,7 @@ void relay_done(struct relay *r)
 	}
 	free(r->spare_conn);
 	r->spare_conn = NULL;
-	upstream_pool_done(&r->pool);
+	upstreams_done(&r->upstreams);
 	principals_close(&r->principals);
 	authlist_unref(r->list);
 }

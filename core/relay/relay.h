@@ -6,7 +6,7 @@
 #include "core/net/timers.h"
 #include "core/relay/authd_client.h"
 #include "core/relay/principal.h"
-#include "core/relay/upstream_pool.h"
+#include "core/relay/upstream.h"
 #include "store/authlist.h"
 #include "proto/http_guard.h"
 #include "proto/http_msg.h"
@@ -45,14 +45,18 @@ struct input {
 	bool in_place; /* in the loop's buffer: there is room before and behind for frames */
 };
 
-enum { RELAY_SCRATCH_BYTES = 24 * 1024, RELAY_SPARE_EXCHANGES = 256 };
+enum {
+	RELAY_SCRATCH_BYTES = 48 * 1024 /* a head with words and headers at their limits */,
+	RELAY_SPARE_EXCHANGES = 256
+};
 
 struct relay {
 	struct loop *loop;
 	const struct settings *settings; /* borrowed; lives as long as the process */
 	struct metric_block *metrics;    /* owned by the worker */
 	struct request_log_buffer *log;  /* may be NULL */
-	struct upstream_pool pool;
+	struct upstreams upstreams;
+	struct upstream *switched; /* with --loopback-caller: whose credential that caller uses; may be NULL */
 	struct authd_client authd;
 	struct principals principals;
 	bool ntlm;             /* auth.ntlm is not off */
@@ -82,13 +86,15 @@ struct relay {
 	void *owner;
 };
 
-/* The loop must run already or soon; pool settings come from r->settings. first: of the process, whose events speak for all. */
+/* The loop must run already or soon; settings of pools come from r->settings. first: of the process, whose events speak for all. */
 struct err relay_open(struct relay *r, struct loop *loop, const struct settings *settings, struct metric_block *metrics,
                       struct request_log_buffer *log, const struct upstream_endpoint *endpoint, bool first);
 /* From now on each answer says Connection: close. */
 void relay_drain(struct relay *r);
 /* Another list of authorized servers; takes a reference of its own. */
 void relay_take_list(struct relay *r, struct authlist *list);
+/* What the main thread offered: words for the cloud. */
+void relay_take_words(struct relay *r);
 /* Callers can be authenticated, or need not be. */
 bool relay_knows_callers(const struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */

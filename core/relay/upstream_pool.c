@@ -8,12 +8,18 @@
 
 enum { IDLE_LEARNED_LEAST_MS = 1000 };
 
+static void show(struct upstream_pool *p, enum metric_id id, unsigned label, uint32_t *shown, uint32_t now)
+{
+	metric_add(p->metrics, id, label, 0, (int64_t)now - *shown);
+	*shown = now;
+}
+
 static void measure(struct upstream_pool *p)
 {
-	metric_set(p->metrics, METRIC_upstream_waiting, 0, 0, p->waiting_count);
-	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_CONNECTING, 0, p->connecting_count);
-	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_IDLE, 0, p->idle_count);
-	metric_set(p->metrics, METRIC_upstream_connections, METRIC_STATE_LEASED, 0, p->leased_count);
+	show(p, METRIC_upstream_waiting, 0, &p->shown[0], p->waiting_count);
+	show(p, METRIC_upstream_connections, METRIC_STATE_CONNECTING, &p->shown[1], p->connecting_count);
+	show(p, METRIC_upstream_connections, METRIC_STATE_IDLE, &p->shown[2], p->idle_count);
+	show(p, METRIC_upstream_connections, METRIC_STATE_LEASED, &p->shown[3], p->leased_count);
 }
 
 /* Takes c out of the list it is in; the caller puts it into the next or closes it. */
@@ -57,7 +63,8 @@ static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
 static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q);
 
 struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings,
-                              struct metric_block *metrics, const struct upstream_endpoint *endpoint)
+                              struct metric_block *metrics, const struct upstream_endpoint *endpoint,
+                              const struct credential_settings *credential)
 {
 	*p = (struct upstream_pool){.loop = loop, .settings = settings, .metrics = metrics, .endpoint = endpoint};
 	list_init(&p->connecting);
@@ -71,6 +78,10 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 	if (endpoint->tls) {
 		struct tls_client_options o = {
 		        .ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
+		if (credential->kind == CREDENTIAL_MTLS) {
+			o.certificate = credential->certificate_file;
+			o.key = credential->key_file;
+		}
 		TRY(tls_client_new(&o, &p->tls));
 	}
 	return resolver_new(loop, settings->upstream_dns_servers, &p->resolver);

@@ -13,8 +13,7 @@ struct upstream_endpoint { /* from settings, checked once */
 	char host[256];
 	uint16_t port;
 	bool tls;
-	char *fixed; /* whole header lines sent with each request: Host, Authorization */
-	size_t fixed_len;
+	char host_line[272]; /* as Host shows it: with brackets and port where they belong */
 };
 
 struct lease_request {    /* embedded in who asks */
@@ -41,10 +40,12 @@ struct upstream_pool {
 	struct resolved addresses;
 	size_t good_address; /* the one that worked last comes first */
 	bool resolving, closed, told_unreachable;
+	uint32_t shown[4]; /* what this pool is in the gauges that all pools of the worker share */
 };
 
 struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const struct settings *settings,
-                              struct metric_block *metrics, const struct upstream_endpoint *endpoint);
+                              struct metric_block *metrics, const struct upstream_endpoint *endpoint,
+                              const struct credential_settings *credential);
 /* Closes idle and connecting ones, refuses who waits; leased ones close when given back. */
 void upstream_pool_close(struct upstream_pool *p);
 void upstream_pool_done(struct upstream_pool *p);

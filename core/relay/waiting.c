@@ -89,7 +89,7 @@ enum step exchange_cut_short(struct exchange *x, enum event ev)
 		return exchange_answer_with(
 		        x, ERR_OF(AUTH_UNAVAILABLE, .what = "rms-connector-authd did not answer in time"));
 	case WAIT_LEASE:
-		return exchange_answer_with(x, upstream_pool_too_long(&x->relay->pool));
+		return exchange_answer_with(x, upstream_pool_too_long(&x->up->pool));
 	case WAIT_CLIENT:
 		x->failure = ERR_OF(CALLER_SLOW);
 		x->after = CLIENT_RESET;

@@ -430,14 +430,14 @@ def test_a_cloud_that_stops_reading_and_answers_is_heard(cloud, node):
     assert relay.ask(soap.request(CERTIFY)).status == 200
 
 
-# ---- its own credential, for tests until there are real ones ----
+# ---- its own credential ----
 
 def test_our_own_authorization_is_sent_and_never_told(tmp_path, cloud, node):
     """F10"""
     secret = tmp_path / "authorization"
     secret.write_text("Bearer c2VjcmV0LXRva2Vu\n")
     working = cloud()
-    relay = node(working, settings={"upstream.authorization_file": str(secret)})
+    relay = node(working, credentials=[{"name": "everybody", "kind": "static", "authorization_file": str(secret)}])
     got = relay.ask(soap.request(CERTIFY, headers=[("Authorization", "Negotiate abc")]))
     assert got.status == 200
     assert working.requests[0].header("Authorization") == "Bearer c2VjcmV0LXRva2Vu"

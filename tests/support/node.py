@@ -54,10 +54,10 @@ def scalar(value):
 
 class Node:
     """settings: {"section.name": value}. listeners: "http", "https" (ECDSA and RSA), "https-ecdsa", "https-rsa", or whole mappings.
-    caller: the argument of --loopback-caller; None leaves authentication on."""
+    credentials: rows of that list; by default every role has the kind none. caller: the argument of --loopback-caller; None leaves authentication on."""
 
     def __init__(self, folder, certs, upstream_url, settings=None, listeners=("http",), caller=CALLER, arguments=(), env=None,
-                 text=None, wrap=()):
+                 text=None, wrap=(), credentials=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.certs = certs
@@ -68,6 +68,7 @@ class Node:
         self.events_file = self.folder / "events.jsonl"
         self.stderr_file = self.folder / "stderr.txt"
         self.text = text
+        self.credentials = credentials if credentials is not None else [{"name": "none", "kind": "none"}]
         self.process = None
         self.exit_code = None
         self.expected_exit = 0
@@ -102,7 +103,7 @@ class Node:
         for name, value in self.settings.items():
             section, key = name.split(".")
             sections.setdefault(section, {})[key] = value
-        self.config.write_text(self.text or to_yaml({**sections, "listeners": self.listeners}), encoding="utf-8")
+        self.config.write_text(self.text or to_yaml({"credentials": self.credentials, **sections, "listeners": self.listeners}), encoding="utf-8")
 
     # -- process --
 

@@ -366,7 +366,7 @@ static void what_may_be_secret_is_not_shown(void **state) /* B05 */
 	        "Bearer S3CRET-0123456789\n",
 	        "-----BEGIN PRIVATE KEY-----\nS3CRET+/=\n-----END PRIVATE KEY-----\n",
 	        "S3CRET/+==: 5\n",
-	        GOOD "  authorization_file: Bearer S3CRET\n",
+	        GOOD "credentials:\n  - {name: a, kind: static, authorization_file: Bearer S3CRET}\n",
 	        GOOD "limits:\n  connections: Bearer S3CRET\n",
 	        "upstream:\n  url: https://user:S3CRET@host\n",
 	        "upstream:\n  url: \"S3CRET\n",

@@ -27,14 +27,21 @@ static void read_answer(const char *text, struct http_head *head)
 	assert_true(http_parse_answer(text, n, HTTP_POST, head, &why));
 }
 
+static size_t write_request(char *out, size_t cap, const struct http_head *head, enum http_framing framing,
+                            uint64_t length)
+{
+	size_t line = http_write_request_line(out, cap, SLICE("/_wmcs"), SLICE("/a.asmx"),
+	                                      SLICE("Host: rms.example\r\nAuthorization: Bearer t\r\n"));
+	size_t rest = line ? http_write_request_rest(out + line, cap - line, head, framing, length) : 0;
+	return rest ? line + rest : 0;
+}
+
 /* Writes into a block of exactly the right size, and checks that any smaller one is too small. */
 static void assert_request(const struct http_head *head, enum http_framing framing, uint64_t length, const char *want)
 {
 	for (size_t cap = 0; cap <= strlen(want); cap++) {
 		char *out = malloc(cap ? cap : 1);
-		size_t n = http_write_request(out, cap, SLICE("/_wmcs/a.asmx"),
-		                              SLICE("Host: rms.example\r\nAuthorization: Bearer t\r\n"), head, framing,
-		                              length);
+		size_t n = write_request(out, cap, head, framing, length);
 		assert_int_equal(n, cap == strlen(want) ? cap : 0);
 		if (n && memcmp(out, want, n) != 0)
 			fail_msg("%.*s", (int)n, out);
@@ -133,11 +140,11 @@ static void written_heads_can_be_read_back(void **state)
 	size_t scanned = 0;
 	enum guard_reason why;
 	read_request("POST / HTTP/1.1\r\nHost: a\r\nSOAPAction: \"b\"\r\nAccept:\r\n\r\n", &head);
-	size_t n = http_write_request(out, sizeof(out), SLICE("/x"), SLICE("Host: h\r\n"), &head, BODY_CHUNKED, 0);
+	size_t n = write_request(out, sizeof(out), &head, BODY_CHUNKED, 0);
 	assert_int_equal(http_guard_request(out, n, &scanned, &limits, &why), n);
 	assert_true(http_parse_request(out, n, &again, &why));
 	assert_true(slice_equal(http_head_get(&again, HDR_SOAPACTION), SLICE("\"b\"")));
-	assert_int_equal(again.header_count, 4);
+	assert_int_equal(again.header_count, 5);
 	assert_int_equal(again.framing, BODY_CHUNKED);
 }
 

@@ -9,6 +9,8 @@
 
 enum { CONNECTIONS_MAX = 64 };
 
+static const struct credential_settings credential = {.kind = CREDENTIAL_NONE};
+
 static struct {
 	struct loop loop; /* never initialized nor run: only its clock and the list of queues are used */
 	struct settings settings;
@@ -153,7 +155,8 @@ static int begin(void **state)
 	w.metrics = metric_block_new();
 	strcpy(w.endpoint.host, "cloud.test");
 	w.endpoint.port = 443;
-	assert_int_equal(upstream_pool_open(&w.pool, &w.loop, &w.settings, w.metrics, &w.endpoint).code, ERR_NONE);
+	assert_int_equal(upstream_pool_open(&w.pool, &w.loop, &w.settings, w.metrics, &w.endpoint, &credential).code,
+	                 ERR_NONE);
 	return 0;
 }
 

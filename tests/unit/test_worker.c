@@ -21,11 +21,8 @@ static void on_ended(struct worker *ended)
 
 static int make_worker(void **state)
 {
-	static char where_to[] = "Host: 127.0.0.1\r\n";
-	static struct upstream_endpoint endpoint = {.host = "127.0.0.1", .port = 9};
+	static struct upstream_endpoint endpoint = {.host = "127.0.0.1", .port = 9, .host_line = "127.0.0.1:9"};
 	const char *where;
-	endpoint.fixed = where_to;
-	endpoint.fixed_len = sizeof(where_to) - 1;
 	settings = settings_new();
 	struct worker_options o = {
 	        .settings = settings, .endpoint = &endpoint, .node_clients = &node_clients, .clients_max = 10};

@@ -1,0 +1,68 @@
+#include "core/relay/upstream.h"
+
+#include <stdlib.h>
+
+struct err upstreams_open(struct upstreams *all, struct loop *loop, const struct settings *settings,
+                          struct metric_block *metrics, const struct upstream_endpoint *endpoint)
+{
+	all->list = calloc(settings->credential_count + 1, sizeof(*all->list));
+	if (!all->list)
+		return ERR_OF(NO_MEMORY);
+	for (size_t i = 0; i < settings->credential_count; i++) {
+		struct upstream *u = &all->list[i];
+		u->credential = &settings->credentials[i];
+		all->count++;
+		TRY(upstream_pool_open(&u->pool, loop, settings, metrics, endpoint, u->credential));
+	}
+	return OK;
+}
+
+void upstreams_close(struct upstreams *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		upstream_pool_close(&all->list[i].pool);
+}
+
+void upstreams_done(struct upstreams *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct upstream *u = &all->list[i];
+		upstream_pool_done(&u->pool);
+		credential_words_unref(u->words);
+		credential_words_unref(u->offered);
+	}
+	free(all->list);
+	*all = (struct upstreams){0};
+}
+
+struct upstream *upstreams_find(struct upstreams *all, enum authlist_role role, const struct sid *entry)
+{
+	struct upstream *found = NULL;
+	for (size_t i = 0; i < all->count; i++) {
+		const struct credential_settings *c = all->list[i].credential;
+		for (size_t k = 0; entry && k < c->entry_count; k++)
+			if (sid_compare(&c->entries[k], entry) == 0)
+				return &all->list[i];
+		if (c->roles & 1u << role)
+			found = &all->list[i];
+	}
+	return found;
+}
+
+void upstreams_offer(struct upstreams *all, size_t index, struct credential_words *words)
+{
+	struct credential_words **slot = &all->list[index].offered;
+	credential_words_unref(__atomic_exchange_n(slot, credential_words_ref(words), __ATOMIC_ACQ_REL));
+}
+
+void upstreams_take(struct upstreams *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct upstream *u = &all->list[i];
+		struct credential_words *w = __atomic_exchange_n(&u->offered, NULL, __ATOMIC_ACQ_REL);
+		if (!w)
+			continue;
+		credential_words_unref(u->words);
+		u->words = w;
+	}
+}
