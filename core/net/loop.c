@@ -41,19 +41,7 @@ static void on_wake(uv_async_t *handle)
 
 static void on_tick(uv_timer_t *handle)
 {
-	struct loop *l = handle->data;
-	msec_t now = loop_now(l);
-	list_for_each_safe (link, &l->deadline_queues) {
-		struct deadline_queue *q = container_of(link, struct deadline_queue, in_loop);
-		struct list *first;
-		while ((first = list_first(&q->armed))) {
-			struct deadline *d = container_of(first, struct deadline, link);
-			if (d->due > now)
-				break;
-			list_remove(&d->link);
-			q->expired(d, q);
-		}
-	}
+	deadlines_expire(handle->data);
 }
 
 struct err loop_init(struct loop *l)
@@ -166,4 +154,20 @@ void deadline_queue_close(struct deadline_queue *q)
 {
 	if (q->in_loop.next)
 		list_remove(&q->in_loop);
+}
+
+void deadlines_expire(struct loop *l)
+{
+	msec_t now = loop_now(l);
+	list_for_each_safe (link, &l->deadline_queues) {
+		struct deadline_queue *q = container_of(link, struct deadline_queue, in_loop);
+		struct list *first;
+		while ((first = list_first(&q->armed))) {
+			struct deadline *d = container_of(first, struct deadline, link);
+			if (d->due > now)
+				break;
+			list_remove(&d->link);
+			q->expired(d, q);
+		}
+	}
 }

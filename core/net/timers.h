@@ -21,6 +21,8 @@ struct deadline_queue {
 void deadline_queue_open(struct loop *l, struct deadline_queue *q, uint32_t limit_ms,
                          void (*expired)(struct deadline *, struct deadline_queue *), void *context);
 void deadline_queue_close(struct deadline_queue *q);
+/* All that are due by the loop's clock. The loop does it at each tick; tests that have no loop do it themselves. */
+void deadlines_expire(struct loop *l);
 
 static inline void deadline_init(struct deadline *d)
 {

@@ -568,6 +568,11 @@ bool exchange_awaits_head(const struct exchange *x)
 	return x->step == STEP_RECEIVE;
 }
 
+bool exchange_holds_body(const struct exchange *x)
+{
+	return x->held_cap || x->sent_cap;
+}
+
 void exchange_client_blocked(struct exchange *x)
 {
 	if (x->leased && x->step == STEP_RELAY)

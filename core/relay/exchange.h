@@ -102,6 +102,8 @@ void exchange_run_later(struct exchange *x, enum event ev);
  * connection tells the truth. */
 enum step exchange_answer_with(struct exchange *x, struct err why);
 bool exchange_awaits_head(const struct exchange *x);
+/* Bytes of its body are in memory; not of one that streams, whose bytes are with the cloud. */
+bool exchange_holds_body(const struct exchange *x);
 /* The caller does not read: pauses the cloud. */
 void exchange_client_blocked(struct exchange *x);
 void exchange_correlation(const struct exchange *x, char out[static CORRELATION_BYTES + 1]);

@@ -192,13 +192,15 @@ void pump_free(struct exchange *x)
 	}
 }
 
-/* A RETRY_SAFE request is copied, head and content, before it goes out; these are small. Others go without a copy. */
+/* A RETRY_SAFE request is copied, head and content, before it goes out; these are small. Others go without a copy, and a part of one is no use. */
 static void remember(struct exchange *x)
 {
 	if (!x->op || !x->op->retry_safe || x->retried || !pump_keep(x))
 		return;
 	struct input content = pump_content(x);
-	if (content.n && x->sent_len + content.n <= REWIND_BYTES)
+	if (x->body.seen > REWIND_BYTES || x->sent_len + content.n != x->body.seen)
+		drop(x->relay, &x->sent, &x->sent_len, &x->sent_cap);
+	else if (content.n)
 		append(x->relay, &x->sent, &x->sent_len, &x->sent_cap, content.at, content.n);
 }
 

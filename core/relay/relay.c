@@ -120,16 +120,18 @@ void relay_stop(struct relay *r, bool at_once)
 
 bool relay_shed_bodies(struct relay *r, const struct client_conn *except)
 {
-	const struct list *queue = &r->waits[WAIT_BODY].armed;
-	while (r->held_bytes > r->settings->limits_held_bytes) {
-		struct list *oldest = queue->next;
-		if (except && oldest == &except->deadline.link)
-			oldest = oldest->next;
-		if (oldest == queue)
-			return false;
-		client_conn_reset(container_of(oldest, struct client_conn, deadline.link), CLOSE_FULL);
+	size_t limit = r->settings->limits_held_bytes;
+	if (r->held_bytes <= limit)
+		return true;
+	list_for_each_safe (link, &r->waits[WAIT_BODY].armed) {
+		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
+		if (c == except || !(c->held || exchange_holds_body(c->exchange)))
+			continue;
+		client_conn_reset(c, CLOSE_FULL);
+		if (r->held_bytes <= limit)
+			return true;
 	}
-	return true;
+	return false;
 }
 
 void relay_close(struct relay *r)

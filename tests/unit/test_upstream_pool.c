@@ -110,20 +110,10 @@ static void connected(struct upstream_conn *c)
 	upstream_pool_connected(&w.pool, c);
 }
 
-/* What loop.c does at each tick. */
 static void pass_ms(unsigned ms)
 {
 	w.loop.uv.time += ms;
-	list_for_each_safe (link, &w.loop.deadline_queues) {
-		struct deadline_queue *q = container_of(link, struct deadline_queue, in_loop);
-		for (struct list *first; (first = list_first(&q->armed));) {
-			struct deadline *d = container_of(first, struct deadline, link);
-			if (d->due > loop_now(&w.loop))
-				break;
-			list_remove(first);
-			q->expired(d, q);
-		}
-	}
+	deadlines_expire(&w.loop);
 }
 
 static void on_granted(struct lease_request *q, struct upstream_conn *c)
