@@ -6,6 +6,7 @@ import pytest
 
 from support.adlab import Lab
 from support.certs import Certs
+from support.fake_authd import FakeAuthd, by_name, entries
 from support.node import ROOT, Node, program
 from support.upstream import Upstream
 
@@ -57,6 +58,25 @@ def node(certs, tmp_path):
         except AssertionError as problem:
             problems.append(str(problem))
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def known(node, cloud, tmp_path):
+    """known(script): a node with an authd that is told what to say, and a list of exch and share; .authd, .cloud, .list"""
+    made = []
+
+    def make(script=by_name, rows=((1001, "exchange"), (1002, "sharepoint")), upstream=None, settings=None, **how):
+        made.append(FakeAuthd(tmp_path / "authd.sock", script))
+        file = tmp_path / "list.json"
+        file.write_text(entries(*rows))
+        upstream = upstream or cloud()
+        relay = node(upstream, caller=None, settings={"auth.socket": made[-1].path, "list.file": str(file), **(settings or {})}, **how)
+        relay.authd, relay.cloud, relay.list = made[-1], upstream, file
+        return relay
+    yield make
+    for one in made:
+        one.stop()
+        assert not one.problems, one.problems
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from support import soap
+
 HELLO, REQUEST, REPLY, CANCEL, ASK, TOLD = 1, 2, 3, 4, 5, 6
 DONE, CONTINUE, REFUSED = 1, 2, 3
 KERBEROS, NTLM = 1, 2
@@ -248,3 +250,24 @@ def kerberos(word):
 def word_in(token):
     """The word of kerberos() in a token."""
     return token.split(b"word:")[1].decode()
+
+
+# ---- accounts of the tests ----
+
+MUTUAL = b"mutual token"
+
+
+def post(*headers, **how):
+    return soap.request(soap.CERTIFY, headers=list(headers), **how)
+
+
+def by_name(request):
+    """exch, share and guest are accounts; anything else is refused."""
+    rids = {"exch": 1001, "share": 1002, "guest": 1003}
+    name = word_in(request.token)
+    return done(name, rids[name], answer=MUTUAL) if name in rids else refused("DECRYPT_FAILED", "HTTP/rmsconnector.corp.test")
+
+
+def entries(*rows):
+    return json.dumps({"version": 1, "entries": [
+        {"sid": f"{DOMAIN}-{rid}", "role": role, "added": "2026-01-01T00:00:00Z"} for rid, role in rows]})
