@@ -79,6 +79,8 @@ static struct err open_listener(struct worker *w, size_t i, const struct worker_
 		                               .tickets = o->tickets};
 		TRY(tls_server_new(&t, &wl->tls));
 	}
+	entrance_open(&wl->entrance, ls);
+	wl->listener.context = &wl->entrance;
 	wl->listener.on_connection = on_connection;
 	wl->listener.on_closed = on_listener_closed;
 	wl->listener.tls = wl->tls;

@@ -2,6 +2,7 @@
  * Made and started by the server in the main thread; between start and join only loop_post() functions and worker_offer_list() touch it. */
 #pragma once
 #include "core/net/listener.h"
+#include "core/relay/entrance.h"
 #include "core/relay/relay.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@ struct server;
 struct worker_listener {
 	struct listener listener;
 	struct tls_server *tls; /* owned */
+	struct entrance entrance;
 	struct worker *worker;
 	bool open;
 };

@@ -31,7 +31,7 @@ static inline uint32_t load4(const char *p)
 }
 
 /* Names are tokens: letters differ from their upper case in bit 0x20 only, and no other token byte becomes one of ours by setting it.
- * row: as long as name, at least 2 bytes; the loads of the tail overlap. */
+ * len: of row, at least 2 bytes; the loads of the tail overlap. */
 static bool is_row(const char *name, const char *row, size_t len)
 {
 	const uint64_t low = 0x2020202020202020;
@@ -80,6 +80,7 @@ enum http_header_id http_header_id(struct slice name)
 		break;
 	case 9:
 		TRY_ROW(FORWARDED);
+		TRY_ROW(X_REAL_IP);
 		break;
 	case 10:
 		TRY_ROW(SOAPACTION);
@@ -106,17 +107,14 @@ enum http_header_id http_header_id(struct slice name)
 	case 15:
 		TRY_ROW(ACCEPT_ENCODING);
 		TRY_ROW(ACCEPT_LANGUAGE);
-		TRY_ROW(X_FORWARDED_FOR);
 		break;
 	case 16:
 		TRY_ROW(CONTENT_ENCODING);
 		TRY_ROW(PROXY_CONNECTION);
 		TRY_ROW(WWW_AUTHENTICATE);
-		TRY_ROW(X_FORWARDED_HOST);
 		break;
 	case 17:
 		TRY_ROW(TRANSFER_ENCODING);
-		TRY_ROW(X_FORWARDED_PROTO);
 		break;
 	case 18:
 		TRY_ROW(PROXY_AUTHENTICATE);
@@ -130,5 +128,6 @@ enum http_header_id http_header_id(struct slice name)
 		break;
 	}
 #undef TRY_ROW
-	return HDR_OTHER;
+	const struct slice family = names[HDR_X_FORWARDED];
+	return name.len >= family.len && is_row(name.at, family.at, family.len) ? HDR_X_FORWARDED : HDR_OTHER;
 }

@@ -4,9 +4,14 @@
 #include "core/base/authlist_rows.h"
 #include "core/base/sid.h"
 
+/* What stands between callers and a listener: nothing; something that passes bytes on, one connection for each of a caller's; or something that reads
+ * HTTP and may send requests of several callers over one connection. */
+enum behind { BEHIND_DIRECT, BEHIND_L4, BEHIND_L7 };
+
 struct listener_settings {
 	char *address;                   /* "0.0.0.0:443", "[::]:80" */
 	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
+	uint8_t behind;                  /* enum behind */
 };
 
 struct realm_settings { /* a Kerberos realm whose accounts may be callers */

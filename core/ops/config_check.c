@@ -12,17 +12,17 @@
 
 static const struct config_place top = {1, 1};
 
-static struct config_place first_of(struct config_place a, struct config_place b)
+struct config_place config_place_or(struct config_place a, struct config_place b)
 {
 	return a.line ? a : b.line ? b : top;
 }
 
 static struct config_place row_place(const struct config_places *at, enum setting_id id)
 {
-	return first_of(at->row[id], top);
+	return config_place_or(at->row[id], top);
 }
 
-/* ---- listeners ---- */
+/* ---- addresses ---- */
 
 static uint16_t port_of(const struct sockaddr_storage *a)
 {
@@ -30,15 +30,14 @@ static uint16_t port_of(const struct sockaddr_storage *a)
 	                                      : ((const struct sockaddr_in *)a)->sin_port);
 }
 
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+bool config_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	char x[64], y[64];
 	return a->ss_family == b->ss_family && port_of(a) == port_of(b) && port_of(a) != 0 &&
 	       strcmp(address_text(a, x), address_text(b, y)) == 0;
 }
 
-/* false: told. */
-static bool check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
+bool config_check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
                           struct sockaddr_storage *out)
 {
 	struct err e = address_parse(address, out);
@@ -55,38 +54,6 @@ static bool check_address(const char *address, const char *name, struct config_p
 	return true;
 }
 
-static void check_listeners(struct settings *s, const struct config_places *at, struct config_problems *p)
-{
-	struct sockaddr_storage addresses[CONFIG_LISTENERS_MAX + 1];
-	if (s->listener_count == 0)
-		config_problem(
-		        p, first_of(at->listeners, top),
-		        "there is no listener, so no server could connect: write listeners: and below it, indented, "
-		        "- address: 0.0.0.0:443");
-	for (size_t i = 0; i < s->listener_count; i++) {
-		struct config_place place = first_of(at->listener[i], top);
-		char name[40];
-		addresses[i] = (struct sockaddr_storage){0};
-		snprintf(name, sizeof(name), "listeners[%zu].address", i);
-		if (!s->listeners[i].address)
-			config_problem(p, place, "%s is missing: write - address: HOST:PORT", name);
-		else if (check_address(s->listeners[i].address, name, place, p, &addresses[i]))
-			for (size_t j = 0; j < i; j++)
-				if (same_address(&addresses[i], &addresses[j]))
-					config_problem(p, place, "%s is the address of the listener on line %u, too",
-					               name, at->listener[j].line);
-	}
-	struct sockaddr_storage stats;
-	if (!*s->stats_address || address_parse(s->stats_address, &stats).code)
-		return;
-	for (size_t i = 0; i < s->listener_count; i++)
-		if (same_address(&stats, &addresses[i]))
-			config_problem(
-			        p, first_of(at->row[SETTING_stats_address], at->listener[i]),
-			        "stats.address is the address of the listener on line %u, too: give one another port",
-			        at->listener[i].line);
-}
-
 /* ---- statistics ---- */
 
 static void check_stats(struct settings *s, const struct config_places *at, struct config_problems *p)
@@ -101,7 +68,7 @@ static void check_stats(struct settings *s, const struct config_places *at, stru
 		config_problem(p, row_place(at, SETTING_stats_tls_client_ca),
 		               "stats.tls_client_ca needs stats.tls_certificate and stats.tls_key, too");
 	if (!*s->stats_address ||
-	    !check_address(s->stats_address, "stats.address", row_place(at, SETTING_stats_address), p, &address))
+	    !config_check_address(s->stats_address, "stats.address", row_place(at, SETTING_stats_address), p, &address))
 		return;
 	if (!address_is_loopback((struct sockaddr *)&address) && !(certificate && client_ca) &&
 	    s->stats_allow_count == 0)
@@ -112,7 +79,8 @@ static void check_stats(struct settings *s, const struct config_places *at, stru
 	for (size_t i = 0; i < s->stats_allow_count; i++) {
 		struct address_prefix prefix;
 		if (!address_prefix_parse(s->stats_allow[i], &prefix) && (prefix.bits == 0 || prefix.bits == 96))
-			config_warning(p, first_of(at->allow[i], top), "this entry of stats.allow lets everybody in");
+			config_warning(p, config_place_or(at->allow[i], top),
+			               "this entry of stats.allow lets everybody in");
 	}
 }
 
@@ -166,7 +134,7 @@ static void check_path(const char *path, struct config_place place, struct confi
 
 static void check_url(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
-	struct config_place place = first_of(at->row[SETTING_upstream_url], at->upstream);
+	struct config_place place = config_place_or(at->row[SETTING_upstream_url], at->upstream);
 	struct uri uri;
 	if (!*s->upstream_url) {
 		config_problem(p, place,
@@ -270,7 +238,7 @@ static void check_list(const struct settings *s, const struct config_places *at,
 
 void config_check(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
-	check_listeners(s, at, p);
+	config_check_listeners(s, at, p);
 	check_stats(s, at, p);
 	check_upstream(s, at, p);
 	check_limits(s, at, p);
@@ -339,9 +307,9 @@ static void check_node_files(const struct settings *s, const struct config_place
 		for (size_t k = 0; k < 2; k++) {
 			char name[48];
 			snprintf(name, sizeof(name), "listeners[%zu].tls.certificate", i);
-			check_readable(s->listeners[i].certificates[k], name, at->pair[i][k], false, p);
+			check_readable(s->listeners[i].certificates[k], name, at->listener[i].certificate[k], false, p);
 			snprintf(name, sizeof(name), "listeners[%zu].tls.key", i);
-			check_readable(s->listeners[i].keys[k], name, at->pair_key[i][k], true, p);
+			check_readable(s->listeners[i].keys[k], name, at->listener[i].key[k], true, p);
 		}
 	static const struct {
 		enum setting_id id;

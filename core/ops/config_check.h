@@ -3,19 +3,33 @@
 #include "core/base/settings.h"
 #include "core/ops/config_load.h"
 
-/* Where things stand in the file; line 0: not given. */
+#include <sys/socket.h>
+
+/* Where things stand in the file; line 0: not given. Each of a value. */
+struct config_listener_places {
+	struct config_place address, behind;
+	struct config_place certificate[2], key[2];
+};
+
 struct config_places {
 	struct config_place row[SETTING_COUNT];               /* of the value */
 	struct config_place upstream, listeners, stats_allow; /* of their names */
-	struct config_place listener[CONFIG_LISTENERS_MAX];   /* of its address */
-	struct config_place pair[CONFIG_LISTENERS_MAX][2];    /* of its certificate */
-	struct config_place pair_key[CONFIG_LISTENERS_MAX][2];
+	struct config_listener_places listener[CONFIG_LISTENERS_MAX];
 	struct config_place allow[CONFIG_ALLOW_MAX];
 	struct config_place realms;                   /* its name */
 	struct config_place realm[CONFIG_REALMS_MAX]; /* of its name */
 	struct config_place credentials;              /* its name */
 	struct config_place credential[CONFIG_CREDENTIALS_MAX];
 };
+
+/* a's, when it was given, else b's, else the beginning of the file. */
+struct config_place config_place_or(struct config_place a, struct config_place b);
+/* HOST:PORT, told when it is not. */
+bool config_check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
+                          struct sockaddr_storage *out);
+bool config_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
+/* Of config_check(): what stands in listeners, and what the rest must be for it. */
+void config_check_listeners(const struct settings *s, const struct config_places *at, struct config_problems *p);
 
 /* May correct values to their usual form: the URL to its origin. */
 void config_check(struct settings *s, const struct config_places *at, struct config_problems *p);

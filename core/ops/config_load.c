@@ -1,6 +1,7 @@
 #include "core/ops/config_load.h"
 #include "core/ops/address_list.h"
 #include "core/ops/config_load_credentials.h"
+#include "core/ops/config_load_listeners.h"
 #include "core/ops/config_load_realms.h"
 
 #include <errno.h>
@@ -13,137 +14,6 @@
 /*   bytes --reader_look_at_bytes--> libyaml --reader_next--> settings + places --config_check--> settings */
 
 /* ---- lists ---- */
-
-struct pair_reading {
-	const char *listener; /* "listeners[0]" */
-	char **certificate, **key;
-	struct config_place *certificate_at, *key_at;
-};
-
-static void read_path_into(struct reader *r, const char *of, const struct key *key, char **out)
-{
-	struct name n = name_of(of, key->text);
-	if (*out) {
-		config_problem(r->problems, key->at, "%s is given twice. Keep one", n.text);
-		reader_skip(r);
-	} else if (reader_expect_scalar(r, n.text) && reader_path_is_fine(r, n.text, 4096)) {
-		if (reader_scalar(r).len == 0)
-			config_problem(r->problems, reader_place(r),
-			               "%s is empty: name a file, or take tls away for plain HTTP", n.text);
-		else if (!(*out = strndup(reader_scalar(r).at, reader_scalar(r).len)))
-			reader_no_memory(r);
-	}
-}
-
-static void pair_member(struct reader *r, const struct key *key, void *context)
-{
-	struct pair_reading *pair = context;
-	static const char *const names[] = {"certificate", "key", NULL};
-	if (strcmp(key->text, "certificate") == 0) {
-		*pair->certificate_at = reader_place(r);
-		read_path_into(r, pair->listener, key, pair->certificate);
-	} else if (strcmp(key->text, "key") == 0) {
-		*pair->key_at = reader_place(r);
-		read_path_into(r, pair->listener, key, pair->key);
-	} else {
-		reader_unknown(r, key, "in tls of a listener, which has certificate and key", names);
-	}
-}
-
-struct listener_reading {
-	char name[24];
-	size_t index, pairs;
-	bool tls_seen;
-};
-
-static void read_pair(struct reader *r, void *context)
-{
-	struct listener_reading *l = context;
-	struct listener_settings *into = &r->settings->listeners[l->index];
-	if (r->event.type != YAML_MAPPING_START_EVENT) {
-		config_problem(r->problems, reader_place(r),
-		               "%s.tls holds certificate: FILE and key: FILE, and this is %s", l->name,
-		               reader_shape(r));
-		reader_skip(r);
-	} else if (l->pairs == ARRAY_COUNT(into->certificates)) {
-		config_problem(
-		        r->problems, reader_place(r),
-		        "%s.tls has more than two certificates: one with an RSA and one with an ECDSA key are enough",
-		        l->name);
-		reader_skip(r);
-	} else {
-		struct config_place begin = reader_place(r);
-		struct pair_reading pair = {l->name, &into->certificates[l->pairs], &into->keys[l->pairs],
-		                            &r->places.pair[l->index][l->pairs],
-		                            &r->places.pair_key[l->index][l->pairs]};
-		size_t errors = r->problems->errors;
-		l->pairs++;
-		reader_each_member(r, pair_member, &pair);
-		if (!r->stopped && r->problems->errors == errors && (!*pair.certificate || !*pair.key))
-			config_problem(r->problems, begin, "%s.tls needs both, certificate: FILE and key: FILE",
-			               l->name);
-	}
-}
-
-static void listener_member(struct reader *r, const struct key *key, void *context)
-{
-	struct listener_reading *l = context;
-	struct listener_settings *into = &r->settings->listeners[l->index];
-	static const char *const names[] = {"address", "tls", NULL};
-	struct name n = name_of(l->name, key->text);
-	if (strcmp(key->text, "address") == 0 && !into->address) {
-		r->places.listener[l->index] = reader_place(r);
-		if (reader_expect_scalar(r, n.text) && reader_text_is_fine(r, n.text) &&
-		    !(into->address = strndup(reader_scalar(r).at, reader_scalar(r).len)))
-			reader_no_memory(r);
-	} else if (strcmp(key->text, "tls") == 0 && !l->tls_seen) {
-		l->tls_seen = true;
-		struct config_place begin = reader_place(r);
-		if (r->event.type == YAML_SEQUENCE_START_EVENT)
-			reader_each_entry(r, read_pair, l);
-		else
-			read_pair(r, l);
-		if (!r->stopped && l->pairs == 0 && r->event.type == YAML_SEQUENCE_END_EVENT)
-			config_problem(r->problems, begin,
-			               "%s is an empty list: name a certificate and a key, or take tls away for "
-			               "plain HTTP",
-			               n.text);
-	} else if (strcmp(key->text, "address") == 0 || strcmp(key->text, "tls") == 0) {
-		config_problem(r->problems, key->at,
-		               "%s is given twice. Keep one; a second listener begins with a dash", n.text);
-		reader_skip(r);
-	} else {
-		reader_unknown(r, key, "in a listener, which has address and tls", names);
-	}
-}
-
-static void read_listener(struct reader *r, void *context)
-{
-	struct settings *s = r->settings;
-	struct listener_reading l = {.index = s->listener_count};
-	if (r->event.type != YAML_MAPPING_START_EVENT) {
-		config_problem(r->problems, reader_place(r),
-		               "a listener is written - address: HOST:PORT, and this is %s", reader_shape(r));
-		reader_skip(r);
-		return;
-	}
-	if (l.index == CONFIG_LISTENERS_MAX) {
-		config_problem(r->problems, reader_place(r), "there are more than %d listeners", CONFIG_LISTENERS_MAX);
-		r->stopped = true;
-		return;
-	}
-	struct listener_settings *more = realloc(s->listeners, (l.index + 1) * sizeof(*more));
-	if (!more) {
-		reader_no_memory(r);
-		return;
-	}
-	s->listeners = more;
-	more[l.index] = (struct listener_settings){0};
-	s->listener_count++;
-	r->places.listener[l.index] = reader_place(r);
-	snprintf(l.name, sizeof(l.name), "listeners[%u]", (unsigned)l.index);
-	reader_each_member(r, listener_member, &l);
-}
 
 static void read_allowed(struct reader *r, void *context)
 {
@@ -258,8 +128,7 @@ static void top_member(struct reader *r, const struct key *key, void *context)
 	size_t n = 0;
 	names[n++] = "listeners";
 	if (strcmp(key->text, "listeners") == 0) {
-		reader_list(r, key, "listeners", &r->places.listeners, read_listener, NULL,
-		            "- address: HOST:PORT on a line below");
+		reader_listeners(r, key);
 		return;
 	}
 	names[n++] = "realms";

@@ -71,6 +71,9 @@ void config_print_example(FILE *out)
 	      "    tls:\n"
 	      "      certificate: /etc/rms-connector/tls/certificate.pem\n"
 	      "      key: /etc/rms-connector/tls/key.pem\n"
+	      "    # What stands before it: direct (nothing), l4 (a balancer that passes TCP on) or l7 (a proxy that "
+	      "reads HTTP).\n"
+	      "    #behind: direct\n"
 	      "  # Without tls it is plain HTTP, which everybody on the way can read and change:\n"
 	      "  #- address: 0.0.0.0:80\n",
 	      out);
@@ -214,7 +217,11 @@ void config_print_settings_doc(FILE *out)
 	      "| `address` | HOST:PORT | numeric: `0.0.0.0:443`, `[::]:443`, `127.0.0.1:8080` |\n"
 	      "| `tls` | `certificate` and `key`, or a list of two such pairs | PEM files; without `tls` the listener "
 	      "speaks "
-	      "plain HTTP. Two pairs: one with an RSA and one with an ECDSA key |\n\n"
+	      "plain HTTP. Two pairs: one with an RSA and one with an ECDSA key |\n"
+	      "| `behind` | direct, l4, l7 | what stands before it. `direct` (the default): nothing. `l4`: a balancer "
+	      "that passes TCP on, one connection for each of a caller's. `l7`: a proxy that reads HTTP: each request "
+	      "must bring its own Kerberos ticket, since the next one may be another caller's, and `auth.ntlm` must be "
+	      "off. See load-balancing.md |\n\n"
 	      "## realms\n\n"
 	      "Kerberos realms whose accounts may be callers, at most 64. Without this list: the realms of the keytab, "
 	      "with "

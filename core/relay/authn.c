@@ -1,8 +1,10 @@
 #include "core/relay/authn.h"
 
 #include "core/base/log.h"
+#include "core/relay/told.h"
 #include "proto/negotiate.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- what the connection knows ---- */
@@ -28,29 +30,31 @@ void authn_per_request(struct client_conn *c, const char *sign)
 		return;
 	c->per_request = true;
 	metric_add(c->relay->metrics, METRIC_per_request_connections, 0, 0, 1);
-	event_log(EVENT_PROXY_SIGNS,
-	          "%s: %s. No identity is kept on this connection: each request needs its own Kerberos ticket. If a "
-	          "proxy that reads HTTP stands there, write behind: l7 at this listener; if it should not, remove it",
-	          client_conn_address(c, address), sign);
+	client_conn_address(c, address);
+	if (told_once(TOLD_PROXY_SIGNS, c->address))
+		event_log(EVENT_PROXY_SIGNS,
+		          "%s: %s. No identity is kept on this connection: each request needs its own Kerberos "
+		          "ticket. If a "
+		          "proxy that reads HTTP stands there, write behind: l7 at this listener; if it should not, "
+		          "remove it",
+		          address, sign);
 }
 
 void authn_look_for_proxy(struct exchange *x)
 {
-	static const struct {
-		enum http_header_id id;
-		const char *sign;
-	} signs[] = {{HDR_VIA, "its request has a Via header"},
-	             {HDR_FORWARDED, "its request has a Forwarded header"},
-	             {HDR_X_FORWARDED_FOR, "its request has an X-Forwarded-For header"},
-	             {HDR_X_FORWARDED_HOST, "its request has an X-Forwarded-Host header"},
-	             {HDR_X_FORWARDED_PROTO, "its request has an X-Forwarded-Proto header"}};
+	static const enum http_header_id signs[] = {HDR_X_FORWARDED, HDR_VIA, HDR_FORWARDED, HDR_X_REAL_IP};
+	const struct http_head *head = &x->relay->head;
+	char sign[80];
 	if (x->client->per_request)
 		return;
-	for (size_t i = 0; i < ARRAY_COUNT(signs); i++)
-		if (http_head_has(&x->relay->head, signs[i].id)) {
-			authn_per_request(x->client, signs[i].sign);
-			return;
-		}
+	for (size_t i = 0; i < ARRAY_COUNT(signs); i++) {
+		if (!http_head_has(head, signs[i]))
+			continue;
+		struct slice name = slice_until(head->headers[head->first[signs[i]] - 1].name, 40);
+		snprintf(sign, sizeof(sign), "its request has the header %.*s", SLICE_ARG(name));
+		authn_per_request(x->client, sign);
+		return;
+	}
 }
 
 const char *authn_challenge(const struct relay *r, const struct client_conn *c)

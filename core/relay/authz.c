@@ -66,7 +66,8 @@ struct err authz_decide(struct exchange *x)
 	const char *why = decision_row(who->decision.reason)->text;
 	switch (who->decision.verdict) {
 	case VERDICT_YES:
-		warn_about_loopback(client_conn_address(c, address));
+		if (c->entrance->behind == BEHIND_DIRECT)
+			warn_about_loopback(client_conn_address(c, address));
 		return OK;
 	case VERDICT_NO:
 		return refuse(c, who, why);

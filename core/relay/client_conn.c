@@ -351,13 +351,16 @@ void client_conn_accept(struct relay *r, struct listener *from)
 	}
 	*c = (struct client_conn){0};
 	c->relay = r;
+	c->entrance = from->context;
 	c->tls = from->tls != NULL;
+	c->per_request = c->entrance->behind == BEHIND_L7;
 	deadline_init(&c->deadline);
 	stream_init(&c->io, r->loop, &events);
 	r->clients++;
 	uint32_t all = __atomic_add_fetch(r->node_clients, 1, __ATOMIC_RELAXED);
 	metric_add(r->metrics, METRIC_client_connections, 0, 0, 1);
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, 1);
+	metric_add(r->metrics, METRIC_per_request_connections, 0, 0, c->per_request);
 	bool full = all > r->clients_max && !make_room(r);
 	struct err failed = stream_accept(&c->io, (uv_stream_t *)&from->tcp, full || poor ? NULL : from->tls);
 	if (failed.code || poor)

@@ -3,6 +3,7 @@
 #pragma once
 #include "core/net/listener.h"
 #include "core/net/stream.h"
+#include "core/relay/entrance.h"
 #include "core/relay/relay.h"
 
 struct logon;
@@ -16,7 +17,8 @@ struct held { /* raw bytes not yet consumed: the beginning of a head, or a next 
 struct client_conn {
 	struct stream io;
 	struct relay *relay;
-	struct deadline deadline; /* in relay->waits[wait] */
+	const struct entrance *entrance; /* of its listener; borrowed */
+	struct deadline deadline;        /* in relay->waits[wait] */
 	struct exchange *exchange;
 	struct held *held;
 	union {                        /* authn.h; one at a time */
@@ -35,7 +37,7 @@ struct client_conn {
 
 enum client_after { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_RESET };
 
-/* A connection waits at the listener. */
+/* A connection waits at the listener, whose context is its entrance. */
 void client_conn_accept(struct relay *r, struct listener *from);
 /* The exchange is over and gone; what becomes of its connection. Called by exchange.c only. */
 void client_conn_after(struct client_conn *c, enum client_after what, enum close_reason why);

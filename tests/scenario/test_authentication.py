@@ -444,7 +444,8 @@ def test_an_identity_ends_with_its_ticket_or_its_age(known, seconds, settings):
 
 # ---- things that mix callers ----
 
-@pytest.mark.parametrize("name", ["Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"])
+@pytest.mark.parametrize("name", ["Via", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-FORWARDED-PORT",
+                                  "x-forwarded-ssl", "X-Real-IP"])
 def test_signs_of_a_proxy_make_the_connection_per_request(known, name):
     """E06"""
     relay = known(settings={"auth.ntlm": "winbind"})
