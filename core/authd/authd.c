@@ -4,6 +4,7 @@
 #include "core/authd/directory.h"
 #include "core/authd/gss.h"
 #include "core/authd/ntlm.h"
+#include "core/base/log.h"
 #include "proto/spnego.h"
 
 static void add_realm(struct directory_realm_settings *realms, size_t *count, const char *name)
@@ -17,6 +18,8 @@ static void add_realm(struct directory_realm_settings *realms, size_t *count, co
 /* Without realms in the settings: those of the keytab. */
 static struct err open_directory(struct authd *a)
 {
+	if (a->directory)
+		return OK;
 	struct directory_realm_settings realms[DIRECTORY_REALMS];
 	struct directory_settings settings = {.keytab = a->settings->auth_keytab, .realms = realms};
 	for (size_t i = 0; i < a->settings->realm_count && settings.realm_count < DIRECTORY_REALMS; i++) {
@@ -48,6 +51,13 @@ struct err authd_init(struct authd *a, const struct settings *settings)
 	TRY(keytab_open(&a->keytab, settings->auth_keytab));
 	TRY(open_directory(a));
 	return ntlm_open(a);
+}
+
+void authd_look(struct authd *a)
+{
+	keytab_look(&a->keytab);
+	if (keytab_is_usable(&a->keytab) && open_directory(a).code)
+		event_log(EVENT_AUTHD_FAILED, "there is no memory for the directory");
 }
 
 void authd_done(struct authd *a)

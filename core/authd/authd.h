@@ -18,7 +18,8 @@ struct authd {
 	const struct settings *settings; /* borrowed */
 	struct keytab keytab;
 	struct replay replay;
-	struct directory *directory; /* owned; NULL: no realm has one */
+	_Atomic(struct directory *)
+	        directory; /* owned; NULL: no realm has one, or none is known before there is a keytab; set once */
 	usec_t started_wall;
 	_Atomic uint64_t outcomes[AUTHD_REASON_COUNT]; /* of replies; [AUTHD_NONE]: DONE and CONTINUE */
 	_Atomic uint64_t asked;
@@ -30,6 +31,8 @@ struct authd {
 /* Reads the keytab; that it cannot be used is no error here, but told and tried again. */
 struct err authd_init(struct authd *a, const struct settings *settings);
 void authd_done(struct authd *a);
+/* Takes a keytab that has changed, and the realms of the first one. Main thread, now and then. */
+void authd_look(struct authd *a);
 /* enum authd_feature */
 uint32_t authd_features(struct authd *a);
 /* Fills the job's answer. May block. */

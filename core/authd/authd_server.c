@@ -399,7 +399,7 @@ void authd_server_run(struct authd_server *s)
 			end_at = clock_now() + END_MS * 1000ull;
 		if (clock_now() >= tick_at) {
 			tick_at = clock_now() + TICK_MS * 1000ull;
-			keytab_look(&s->authd->keytab);
+			authd_look(s->authd);
 			log_tick();
 		}
 	}

@@ -200,7 +200,10 @@ static bool read_again(struct keytab *k, const struct stat *now)
 	if (!v && !told)
 		event_log(EVENT_KEYTAB_UNUSABLE, "%s; %s", problem,
 		          k->view ? "the keys that were read before are used further"
-		                  : "until it can be read, nobody can be authenticated by Kerberos");
+		                  : "until it can be read, nobody can be authenticated by Kerberos. Put the keys of "
+		                    "HTTP/NAME there, for each name in callers' URLs (docs/keytabs.md says how); they "
+		                    "are "
+		                    "taken within a second, nothing has to be started again");
 	if (!v)
 		return false;
 	keytab_view_unref(k->view);

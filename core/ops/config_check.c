@@ -333,16 +333,18 @@ static void check_node_files(const struct settings *s, const struct config_place
 	}
 }
 
-/* Its keytab; what else is wrong with that is told while authd runs, because it may come later. */
+/* That the keytab is not there, or cannot be read, is no mistake in the configuration: authd runs without, says so, and takes the file when it comes. */
 static void check_authd_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	struct config_place place = row_place(at, SETTING_auth_keytab);
+	struct stat st;
 	if (!*s->auth_keytab)
 		config_problem(
 		        p, place,
 		        "auth.keytab is missing: name the keytab that holds the keys of HTTP/NAME, for each name "
 		        "that callers' URLs have");
-	check_readable(s->auth_keytab, "auth.keytab", place, true, p);
+	else if (stat(s->auth_keytab, &st) == 0 && S_ISREG(st.st_mode) && access(s->auth_keytab, R_OK) == 0)
+		check_readable(s->auth_keytab, "auth.keytab", place, true, p);
 }
 
 void config_check_files(const struct settings *s, enum config_reader program, const struct config_places *at,

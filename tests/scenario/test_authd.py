@@ -347,15 +347,25 @@ def test_keytabs_as_the_tools_write_them(realm, authd, keys):
     assert not link.ask(ask="keytab")["problems"]
 
 
-def test_without_a_usable_keytab_authd_runs_and_refuses(realm, authd, keys):
-    """It starts, says what is wrong, refuses everybody, and takes the file once it is good."""
+@pytest.mark.parametrize("at_start, said", [(b"\x05\x02", "holds no key"), (b"", "is empty"), (None, "No such file or directory"), ("folder", "is not an ordinary file")],
+                         ids=["no-key", "empty", "missing", "folder"])
+def test_without_a_usable_keytab_authd_runs_and_refuses(realm, authd, keys, at_start, said):
+    """It starts, says once what is wrong and what to do, refuses everybody, and takes the file once it is good."""
     whole = keys.read_bytes()
-    keys.write_bytes(whole[:2])
+    keys.unlink()
+    if at_start == "folder":
+        keys.mkdir()
+    elif at_start is not None:
+        keys.write_bytes(at_start)
     one = authd()
-    one.says("holds no key; until it can be read, nobody can be authenticated by Kerberos")
+    one.says(f"{said}; until it can be read, nobody can be authenticated by Kerberos. Put the keys of HTTP/NAME there")
     link = one.link()
     assert link.hello() == 0
-    refused(link.prove(realm.token(realm.cache, SPN)), "KEYTAB_UNUSABLE")
+    for _ in range(3):
+        refused(link.prove(realm.token(realm.cache, SPN)), "KEYTAB_UNUSABLE")
+    assert one.said().count("the keytab cannot be used") == 1
+    if at_start == "folder":
+        keys.rmdir()
     keys.write_bytes(whole)
     accepted(link.prove(realm.token(realm.cache, SPN)))
     assert one.link().hello() == wire.CAN_KERBEROS
@@ -363,15 +373,17 @@ def test_without_a_usable_keytab_authd_runs_and_refuses(realm, authd, keys):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes rights away")
 def test_a_keytab_that_may_not_be_read(realm, authd, keys):
-    """At the start it ends authd with words; later the keys that were read before stay in use."""
+    """At the start authd runs without it and says whose rights are missing; later the keys that were read before stay in use."""
     plain = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
     one = authd(wrap=plain)
     os.chown(keys, 65534, 65534)
     one.says("let the user of rms-connector-authd read it")
     accepted(one.link().prove(realm.token(realm.cache, SPN)))
-    two = authd(wrap=plain, start=False)
-    assert two.start(up=False).process.wait(20) == 78
-    assert f"auth.keytab names {keys}, which the user this runs as (uid 0) may not read" in two.said()
+    two = authd(wrap=plain)
+    two.says("let the user of rms-connector-authd read it")
+    refused(two.link().prove(realm.token(realm.cache, SPN)), "KEYTAB_UNUSABLE")
+    os.chown(keys, 0, 0)
+    accepted(two.link().prove(realm.token(realm.cache, SPN)))
 
 
 def test_the_check_of_a_configuration(realm, authd, keys):

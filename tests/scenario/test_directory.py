@@ -1,9 +1,12 @@
 """What rms-connector-authd learns from a real Active Directory."""
 
+import shutil
+
 import pytest
 
 from support.adlab import people
 from support.adlab.daemon import DONE, Daemon, kerberos_token
+from support.wait import eventually
 
 
 @pytest.fixture
@@ -150,6 +153,15 @@ def test_ldaps_with_a_password_and_its_mistakes(lab, tmp_path):
 def test_without_realms_in_the_settings_those_of_the_keytab_are_asked(lab, tmp_path):
     daemon = Daemon(lab, tmp_path / "authd", realms=[])
     assert [row["realm"] for row in daemon.connect().ask("directory")["domains"]] == ["CORP.TEST"]
+    daemon.finish()
+
+
+def test_realms_of_a_keytab_that_comes_later(lab, tmp_path):
+    daemon = Daemon(lab, tmp_path / "authd", realms=[], keytab=str(tmp_path / "later.keytab"))
+    wire = daemon.connect()
+    assert not wire.ask("find", text="alice")["ok"]
+    shutil.copy(lab.keytab, tmp_path / "later.keytab")
+    eventually(lambda: wire.ask("find", text="alice")["ok"], 10)
     daemon.finish()
 
 

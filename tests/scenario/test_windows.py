@@ -73,6 +73,16 @@ def test_members_of_a_nested_group_come_through_with_a_real_ticket(lab, chain):
     assert len(c.cloud.requests) == 1 and c.cloud.requests[0].header("Authorization") is None
 
 
+def test_a_keytab_that_comes_after_the_start(lab, chain, tmp_path):
+    """Until it is there callers are told to come again; then they are let in, and nothing is started again."""
+    c = chain([(lab.sid("SRV1$"), "exchange")], keytab=tmp_path / "later.keytab")
+    status, head = c.kerberos("SRV1$")
+    assert status == 429 and "Retry-After:" in head, head
+    (tmp_path / "copy.keytab").write_bytes(lab.keytab.read_bytes())
+    (tmp_path / "copy.keytab").rename(tmp_path / "later.keytab")
+    assert c.kerberos("SRV1$")[0] == 200
+
+
 def test_who_is_on_no_list_is_told_403(lab, chain):
     """E08: C08: exactly that account, not its sibling."""
     c = chain([(lab.sid("svc-sp"), "sharepoint")])
