@@ -92,9 +92,9 @@ def read_reply(body):
 
 
 class Daemon:
-    """settings: {"auth.x": value}. realms: rows of the settings."""
+    """auth: settings of that section. realms: rows of the settings. env: more of the environment, or other values."""
 
-    def __init__(self, lab, folder, realms=None, **auth):
+    def __init__(self, lab, folder, realms=None, env=None, **auth):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.socket = self.folder / "authd.socket"
@@ -105,7 +105,7 @@ class Daemon:
         (self.folder / "authd.yaml").write_text(to_yaml(settings))
         with open(self.said, "wb") as said:
             self.process = subprocess.Popen([*lab.wrap(), program("rms-connector-authd"), "-c", self.folder / "authd.yaml"],
-                                            env=lab.env(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+                                            env=lab.env(**(env or {})), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
 
         def up():
             assert self.process.poll() is None, self.said.read_text(errors="replace")
