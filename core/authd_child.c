@@ -53,8 +53,9 @@ static void on_exit_of_child(uv_process_t *process, int64_t status, int signal_n
 
 static int start(struct authd_child *c)
 {
+	/* --with-parent: a node that is killed takes it along, else the next start would find the socket served by a stranger. */
 	char *arguments[] = {(char *)(uintptr_t)c->program, (char *)(uintptr_t) "-c", (char *)(uintptr_t)c->config,
-	                     NULL};
+	                     (char *)(uintptr_t) "--with-parent", NULL};
 	uv_stdio_container_t stdio[3] = {
 	        {.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
 	uv_process_options_t o = {

@@ -5,7 +5,7 @@
 
 struct authd_child;
 
-/* Runs `program -c config`. Both are borrowed. */
+/* Runs `program -c config --with-parent`. Both are borrowed. */
 struct err authd_child_open(struct loop *l, const char *program, const char *config, struct authd_child **out);
 /* SIGTERM, after two seconds SIGKILL; frees itself when the child has ended. NULL is fine. */
 void authd_child_close(struct authd_child *c);

@@ -9,8 +9,8 @@ esac
 
 packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv1-dev libc-ares-dev libexpat1-dev libyaml-dev
 	libjansson-dev liblmdb-dev libkrb5-dev libldap-dev libsasl2-dev android-libboringssl-dev $packages_llhttp"
-packages_try="$packages_build openssl python3 curl"
-packages_test="$packages_try krb5-kdc krb5-admin-server krb5-user python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
+packages_try="$packages_build openssl python3 curl krb5-kdc krb5-admin-server krb5-user"
+packages_test="$packages_try python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
 	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev"
 # A real Active Directory for the tests (tests/support/adlab): controllers, a member with winbind, and their clients.
 packages_lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldap-utils smbclient
@@ -32,9 +32,13 @@ packages_install() {
 	if [ "$(id -u)" -ne 0 ]; then
 		printf 'These Debian packages are missing. Install them, then run this again:\n\n' >&2
 		printf '    sudo apt-get install --no-install-recommends %s\n\n' "${missing[*]}" >&2
+		case " ${missing[*]} " in
+		*' krb5-kdc '*) printf 'Its Kerberos services are not needed, only the programs: sudo systemctl disable --now krb5-kdc krb5-admin-server\n\n' >&2 ;;
+		esac
 		return 1
 	fi
-	# Some packages (prometheus, nginx) bring services and nothing here wants them running. A policy that was there before stays.
+	# Some packages (krb5-kdc, prometheus) bring services and nothing here wants them running, now or after the next start of the machine. A
+	# policy that was there before stays.
 	local policy='' status=0
 	if [ ! -e /usr/sbin/policy-rc.d ]; then
 		policy=/usr/sbin/policy-rc.d
@@ -44,7 +48,16 @@ packages_install() {
 	printf 'installing: %s\n' "${missing[*]}"
 	packages_apt update && packages_apt install -y --no-install-recommends "${missing[@]}" || status=1
 	[ -z "$policy" ] || rm -f "$policy"
+	[ $status -ne 0 ] || packages_services_off "${missing[@]}"
 	return $status
+}
+
+# packages_services_off NAME...: services of packages that were not there before.
+packages_services_off() {
+	local units
+	command -v systemctl >/dev/null || return 0
+	mapfile -t units < <(dpkg-query -L "$@" 2>/dev/null | sed -n 's|^\(/usr\)\{0,1\}/lib/systemd/system/\([^/@]*\.service\)$|\2|p')
+	[ "${#units[@]}" -eq 0 ] || systemctl disable --quiet "${units[@]}" 2>/dev/null || true
 }
 
 packages_apt() {

@@ -404,7 +404,7 @@ CHILD = """#!/usr/bin/python3
 import os, sys, time
 sys.path.insert(0, {tests!r})
 from support.fake_authd import FakeAuthd, done
-assert sys.argv[1] == "-c" and os.path.exists(sys.argv[2])
+assert sys.argv[1] == "-c" and os.path.exists(sys.argv[2]) and sys.argv[3:] == ["--with-parent"]
 with open({pids!r}, "a") as file:
     print(os.getpid(), file=file)
 FakeAuthd({socket!r}, lambda request: done("exch", 1001))
