@@ -70,6 +70,10 @@ static void pass_ms(unsigned ms)
 static struct wire *new_caller(void)
 {
 	struct wire *made = &wires.all[wires.count];
+	static const struct listener_settings plain = {0};
+	static struct entrance entrance;
+	entrance_open(&entrance, &plain);
+	w.listener.context = &entrance;
 	client_conn_accept(&w.relay, &w.listener);
 	return made;
 }
@@ -112,7 +116,7 @@ static struct wire *warm_up(struct wire *caller)
 	assert_true(wire_bytes(up, ANSWER, sizeof(ANSWER) - 1));
 	end_turn();
 	assert_non_null(strstr(wire_take(caller), "200 OK"));
-	assert_int_equal(w.relay.pool.idle_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.idle_count, 1);
 	return up;
 }
 
@@ -160,7 +164,7 @@ static void on_empty(struct relay *r)
 
 static int begin(void **state)
 {
-	static char account[] = "CORP\\exch$", role[] = "exchange", fixed[] = "Host: cloud.test\r\n";
+	static char account[] = "CORP\\exch$", role[] = "exchange";
 	memset(&w, 0, sizeof(w));
 	list_init(&w.loop.deadline_queues);
 	assert_int_equal(uv_loop_init(&w.loop.uv), 0);
@@ -172,12 +176,19 @@ static int begin(void **state)
 	w.metrics = metric_block_new();
 	strcpy(w.endpoint.host, "cloud.test");
 	w.endpoint.port = 443;
-	w.endpoint.fixed = fixed;
-	w.endpoint.fixed_len = sizeof(fixed) - 1;
+	w.settings->credentials = calloc(1, sizeof(*w.settings->credentials));
+	assert_non_null(w.settings->credentials);
+	w.settings->credentials[0] = (struct credential_settings){.name = strdup("none"), .roles = ~0u};
+	w.settings->credential_count = 1;
 	w.relay.node_clients = &w.node_clients;
 	w.relay.clients_max = 20;
 	w.relay.on_empty = on_empty;
 	assert_int_equal(relay_open(&w.relay, &w.loop, w.settings, w.metrics, NULL, &w.endpoint, true).code, ERR_NONE);
+	struct credential_words *words = credential_words_new(SLICE("cloud.test"), SLICE(""), 1);
+	assert_non_null(words);
+	upstreams_offer(&w.relay.upstreams, 0, words);
+	credential_words_unref(words);
+	relay_take_words(&w.relay);
 	return 0;
 }
 
@@ -190,8 +201,8 @@ static int end(void **state)
 	assert_int_equal(w.relay.exchanges, 0);
 	assert_int_equal(w.relay.streaming, 0);
 	assert_int_equal(w.relay.held_bytes, 0);
-	assert_int_equal(w.relay.pool.leased_count, 0);
-	assert_int_equal(w.relay.pool.waiting_count, 0);
+	assert_int_equal(w.relay.upstreams.list[0].pool.leased_count, 0);
+	assert_int_equal(w.relay.upstreams.list[0].pool.waiting_count, 0);
 	assert_int_equal(counted(METRIC_unexpected_events, 0), 0);
 	relay_close(&w.relay);
 	wires_deliver_closed();
@@ -271,7 +282,7 @@ static void bodies_that_wait_are_shed_and_those_that_stream_are_not(void **state
 	end_turn();
 	assert_int_equal(answers_to(streams), 1);
 	assert_int_equal(w.relay.streaming, 0);
-	assert_int_equal(w.relay.pool.idle_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.idle_count, 1);
 }
 
 /* F22: a caller that has a part of its answer, and sends a body that still goes to the cloud, when the node ends. */
@@ -286,10 +297,10 @@ static void an_exchange_that_is_reset_gives_all_back_and_finishes_nothing(void *
 	assert_true(wire_bytes(up, half, sizeof(half) - 1));
 	end_turn();
 	assert_int_equal(answers_to(caller), 1);
-	assert_int_equal(w.relay.pool.waiting_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.waiting_count, 1);
 	client_conn_reset(conn_of(caller), CLOSE_FULL);
 	assert_int_equal(w.relay.streaming, 0);
-	assert_int_equal(w.relay.pool.leased_count, 0);
+	assert_int_equal(w.relay.upstreams.list[0].pool.leased_count, 0);
 	end_turn();
 	assert_true(caller->was_reset);
 	assert_string_equal(wire_take(caller), "");
@@ -311,7 +322,7 @@ static struct wire *make_late(struct wire **up, struct wire **busy)
 	ask_part(late, 200 * 1024, 0, 100 * 1024);
 	end_turn();
 	assert_int_equal(conn_of(late)->exchange->step, STEP_CONNECT);
-	assert_int_equal(w.relay.pool.waiting_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.waiting_count, 1);
 	return late;
 }
 
@@ -328,8 +339,8 @@ static void a_lease_granted_too_late_is_given_back(void **state)
 	assert_memory_equal(told, "HTTP/1.1 429 ", 13);
 	assert_int_equal(times_in(told, "HTTP/1.1 "), 1);
 	assert_int_equal(conn_of(late)->exchange->step, STEP_ANSWER); /* the rest of its body is thrown away */
-	assert_int_equal(w.relay.pool.leased_count, 0);
-	assert_int_equal(w.relay.pool.idle_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.leased_count, 0);
+	assert_int_equal(w.relay.upstreams.list[0].pool.idle_count, 1);
 	wire_take(up);
 	ask(busy, 500);
 	end_turn();
@@ -347,8 +358,8 @@ static void a_lease_granted_to_a_caller_that_left_is_given_back(void **state)
 	end_turn();
 	assert_null(late->stream);
 	assert_string_equal(wire_take(late), "");
-	assert_int_equal(w.relay.pool.leased_count, 0);
-	assert_int_equal(w.relay.pool.idle_count, 1);
+	assert_int_equal(w.relay.upstreams.list[0].pool.leased_count, 0);
+	assert_int_equal(w.relay.upstreams.list[0].pool.idle_count, 1);
 	assert_int_equal(w.relay.streaming, 0);
 	assert_int_equal(counted(METRIC_failures, ERR_CALLER_GONE), 1);
 }
