@@ -96,6 +96,32 @@ static void on_words(void *owner, size_t index, struct credential_words *words)
 		worker_offer_words(&s->workers[i], index, words);
 }
 
+struct refused_words {
+	struct server *server;
+	size_t index;
+	uint32_t serial;
+};
+
+static void on_refused_here(void *told)
+{
+	struct refused_words *r = told;
+	if (r->server->state != SERVER_ENDED)
+		credentials_refused(&r->server->credentials, r->index, r->serial);
+	free(r);
+}
+
+/* In the worker's thread. Losing one costs nothing: the next request says it again. */
+static void on_words_refused(struct relay *relay, size_t index, uint32_t serial)
+{
+	struct worker *w = relay->owner;
+	struct refused_words *r = malloc(sizeof(*r));
+	if (!r)
+		return;
+	*r = (struct refused_words){w->owner, index, serial};
+	if (!loop_post(&r->server->loop, on_refused_here, r))
+		free(r);
+}
+
 static struct err open_credentials(struct server *s, const char **where)
 {
 	uint32_t roles = 0;
@@ -283,6 +309,7 @@ static void on_worker_ended_here(void *server)
 		s->on_ended(s);
 	authlist_sync_close(s->list);
 	s->list = NULL;
+	credentials_close(&s->credentials);
 	authd_child_close(s->authd);
 	s->authd = NULL;
 	close_own_handles(s);
@@ -394,6 +421,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 		TRY(worker_init(w, &o, where));
 		w->on_ended = on_worker_ended;
 		w->owner = s;
+		w->relay.on_words_refused = on_words_refused;
 		s->blocks[i] = w->metrics;
 	}
 	warn_about_certificates(s);
@@ -444,7 +472,7 @@ void server_done(struct server *s)
 	free(s->blocks);
 	accounts_free();
 	request_log_free(s->request_log);
-	credentials_close(&s->credentials);
+	credentials_done(&s->credentials);
 	loop_done(&s->loop);
 	state_close(s->kept);
 }

@@ -10,13 +10,17 @@
 #include "core/net/loop.h"
 
 struct credential;
+struct resolver;
 
 struct credentials {
 	struct loop *loop;
 	const struct settings *settings;
-	struct credential *list; /* owned; settings->credential_count of them */
-	char host[272];          /* of each request's Host line */
-	/* words is borrowed: take a reference. NULL: there are none any more. */
+	struct credential *list;   /* owned; settings->credential_count of them */
+	struct resolver *resolver; /* owned; NULL: no kind needs it */
+	uv_timer_t daily;          /* looks for what ends soon */
+	bool timer_open;
+	char host[272]; /* of each request's Host line */
+	/* words is borrowed: take a reference. Empty: there is nothing to say any more. */
 	void (*on_words)(void *owner, size_t index, struct credential_words *words);
 	void *owner;
 };
@@ -24,6 +28,20 @@ struct credentials {
 /* on_words and owner are set before. host: "GUID.rms.na.aadrm.com". On failure *where names the credential. Nothing stays open then. */
 struct err credentials_open(struct credentials *all, struct loop *loop, const struct settings *settings,
                             const char *host, const char **where);
+/* The service answered 401 to these words: another token is fetched, if it is not there already. */
+void credentials_refused(struct credentials *all, size_t index, uint32_t serial);
+/* What there is to say about one, for people; problem is NULL while all is well. */
+struct credential_state {
+	const struct credential_settings *settings;
+	bool ready;           /* there are words */
+	int64_t token_ends_s; /* since 1970; 0: no token, or it has no end */
+	int64_t ends_s;       /* of its certificate; 0: none */
+	uint32_t fetched, failed;
+	const char *problem;
+};
+struct credential_state credentials_state(const struct credentials *all, size_t index);
 /* Reads files again; what cannot be used is told as an event, and the words before stay. */
 void credentials_reload(struct credentials *all);
+/* Before the loop ends; handles close over its next turns. */
 void credentials_close(struct credentials *all);
+void credentials_done(struct credentials *all); /* after the loop */

@@ -28,6 +28,14 @@ struct credential_words *credential_words_new(struct slice host, struct slice au
 	return w;
 }
 
+struct credential_words *credential_words_none(uint32_t serial)
+{
+	struct credential_words *w = malloc(sizeof(*w));
+	if (w)
+		*w = (struct credential_words){.refs = 1, .serial = serial};
+	return w;
+}
+
 struct credential_words *credential_words_ref(struct credential_words *w)
 {
 	__atomic_add_fetch(&w->refs, 1, __ATOMIC_RELAXED);

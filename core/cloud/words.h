@@ -18,6 +18,8 @@ struct credential_words {
 /* host_line and authorization: parts that are put together as lines; authorization may be empty. A value with a control character, or longer than
  * CREDENTIAL_WORDS_MAX, gives NULL, as no memory does. */
 struct credential_words *credential_words_new(struct slice host, struct slice authorization, uint32_t serial);
+/* Empty: there is nothing to say any more. */
+struct credential_words *credential_words_none(uint32_t serial);
 struct credential_words *credential_words_ref(struct credential_words *w);
 void credential_words_unref(struct credential_words *w); /* NULL is fine */
 

@@ -245,8 +245,15 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 	struct upstream_conn *c;
 	struct err failed;
 	switch (ev) {
+	case EV_WORDS:
+		list_remove(&x->link);
+		return connect_upstream(x, EV_ENTER);
 	case EV_ENTER:
-		if (!x->up->words)
+		if (x->refused_serial && x->up->words->serial == x->refused_serial) {
+			list_push_back(&x->up->awaiting, &x->link);
+			return STEP_CONNECT;
+		}
+		if (!upstream_is_ready(x->up))
 			return exchange_answer_with(x, ERR_OF(CREDENTIAL_UNAVAILABLE));
 		failed = upstream_pool_lease(&x->up->pool, &x->lease, x->retried, &c);
 		if (failed.code)
@@ -316,11 +323,28 @@ static enum step cloud_left(struct exchange *x)
 	if (x->reply_begun)
 		return exchange_answer_with(x, ERR_OF(UPSTREAM_ANSWER_CUT));
 	/* The one step back: a kept connection ended before any answer byte, the operation only reads, and all of it is still here. */
-	if (reused && !x->reply_bytes && pump_rewind(x)) {
+	if (reused && !x->reply_bytes && x->op && x->op->retry_safe && pump_rewind(x)) {
 		metric_add(x->relay->metrics, METRIC_upstream_retries, 0, 0, 1);
 		return STEP_CONNECT;
 	}
 	return exchange_answer_with(x, ERR_OF(UPSTREAM_LOST));
+}
+
+/* A 401 means that nothing was done, so with other words it may be asked once more, whatever it asks. */
+static bool renew_words(struct exchange *x)
+{
+	struct relay *r = x->relay;
+	uint32_t serial = x->up->words->serial;
+	if (x->upstream_status != 401 || !upstream_refused(x->up, serial, loop_now(r->loop)))
+		return false;
+	if (r->on_words_refused)
+		r->on_words_refused(r, (size_t)(x->up - r->upstreams.list), serial);
+	if (!pump_rewind(x))
+		return false;
+	pump_reply_restart(x);
+	x->refused_serial = serial;
+	metric_add(r->metrics, METRIC_upstream_retries, 0, 0, 1);
+	return true;
 }
 
 static enum step relay_both(struct exchange *x, enum event ev)
@@ -343,6 +367,8 @@ static enum step relay_both(struct exchange *x, enum event ev)
 			return reply_over(x, true);
 		case REPLY_REPLACED:
 			give_back(x, x->reply.complete && x->body_sent && x->up_keeps && !x->extra_bytes);
+			if (renew_words(x))
+				return STEP_CONNECT;
 			return exchange_answer_with(x, (struct err){.code = x->replacement});
 		default:
 			give_back(x, false);

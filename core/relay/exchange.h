@@ -33,6 +33,7 @@ enum event {
 	EV_AUTH_DONE,
 	EV_LEASED,
 	EV_LEASE_REFUSED,
+	EV_WORDS,    /* newer ones than the cloud refused, in x->up */
 	EV_UP_BYTES, /* from the cloud, in relay->answer_in */
 	EV_UP_DRAINED,
 	EV_UP_GONE, /* exchange.upstream_end says how */
@@ -71,6 +72,7 @@ struct exchange {
 	enum soap_version soap;
 	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
 	        retried : 1, uninspected : 1, early : 1, streams : 1, authorized : 1;
+	uint32_t refused_serial; /* of the words that the cloud answered 401 to; 0: it did not */
 	/* The answer */
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */

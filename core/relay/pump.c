@@ -149,6 +149,19 @@ static size_t write_head(struct exchange *x)
 	return n && rest ? n + rest : 0;
 }
 
+static bool keep_head(struct exchange *x)
+{
+	struct relay *r = x->relay;
+	size_t n = write_rest(x, r->scratch, sizeof(r->scratch));
+	x->head_out = n ? malloc(n) : NULL;
+	if (!x->head_out)
+		return false;
+	memcpy(x->head_out, r->scratch, n);
+	x->head_out_len = n;
+	count_held(r, (int64_t)n);
+	return true;
+}
+
 bool pump_keep(struct exchange *x)
 {
 	struct relay *r = x->relay;
@@ -159,16 +172,7 @@ bool pump_keep(struct exchange *x)
 		r->content = (struct input){0};
 	}
 	/* From AUTHENTICATE on a request may wait, and relay->head is then somebody else's. */
-	if (x->head_sent || x->head_out || x->step < STEP_AUTHENTICATE || x->step > STEP_RELAY)
-		return true;
-	size_t n = write_rest(x, r->scratch, sizeof(r->scratch));
-	x->head_out = n ? malloc(n) : NULL;
-	if (!x->head_out)
-		return false;
-	memcpy(x->head_out, r->scratch, n);
-	x->head_out_len = n;
-	count_held(r, (int64_t)n);
-	return true;
+	return x->head_sent || x->head_out || x->step < STEP_AUTHENTICATE || x->step > STEP_RELAY || keep_head(x);
 }
 
 static void free_head(struct exchange *x)
@@ -192,10 +196,16 @@ void pump_free(struct exchange *x)
 	}
 }
 
-/* A RETRY_SAFE request is copied, head and content, before it goes out; these are small. Others go without a copy, and a part of one is no use. */
+/* A request that may have to be sent again: because it only reads, or because the cloud may refuse our words, which can be renewed. */
+static bool may_go_again(const struct exchange *x)
+{
+	return !x->retried && ((x->op && x->op->retry_safe) || x->up->renews);
+}
+
+/* Such a request is copied, head and content, before it goes out, when it is small. Others go without a copy, and a part of one is no use. */
 static void remember(struct exchange *x)
 {
-	if (!x->op || !x->op->retry_safe || x->retried || !pump_keep(x))
+	if (!may_go_again(x) || (!x->head_sent && !x->head_out && !keep_head(x)))
 		return;
 	struct input content = pump_content(x);
 	if (x->body.seen > REWIND_BYTES || x->sent_len + content.n != x->body.seen)
@@ -206,7 +216,7 @@ static void remember(struct exchange *x)
 
 bool pump_rewind(struct exchange *x)
 {
-	if (!x->op || !x->op->retry_safe || x->retried || !x->head_out || x->sent_len != x->body.seen)
+	if (!may_go_again(x) || !x->head_out || x->sent_len != x->body.seen)
 		return false;
 	pump_drop_content(x);
 	x->held = x->sent;
@@ -237,7 +247,7 @@ struct err pump_forward(struct exchange *x)
 	pump_send(&x->leased->io, head, content, chunked, last);
 	metric_add(r->metrics, METRIC_upstream_sent, 0, 0, (int64_t)(head.len + content.n));
 	x->head_sent = true;
-	if (!x->op || !x->op->retry_safe || x->retried)
+	if (!may_go_again(x))
 		free_head(x);
 	pump_drop_content(x);
 	if (last) {
@@ -430,6 +440,23 @@ enum pump_reply pump_reply(struct exchange *x)
 		x->reply_held = NULL;
 	}
 	return x->reply.complete ? REPLY_COMPLETE : REPLY_MORE;
+}
+
+void pump_reply_restart(struct exchange *x)
+{
+	http_body_done(&x->reply);
+	x->reply = (struct http_body){0};
+	if (x->reply_held) {
+		count_held(x->relay, -(int64_t)x->reply_held->cap);
+		free(x->reply_held);
+		x->reply_held = NULL;
+	}
+	x->reply_scanned = 0;
+	x->replacement = ERR_NONE;
+	x->retry_after_s = 0;
+	x->upstream_status = 0;
+	x->interim = 0;
+	x->reply_begun = x->reply_bytes = x->extra_bytes = x->early = false;
 }
 
 bool pump_reply_end(struct exchange *x, struct err why)

@@ -14,7 +14,8 @@ struct err pump_forward(struct exchange *x);
 bool pump_keep(struct exchange *x);
 /* Everything held for this exchange is freed. */
 void pump_free(struct exchange *x);
-/* RETRY_SAFE: the whole request as it was sent lies ready again. False: it was not kept. */
+/* The whole request as it was sent lies ready again. False: it was not kept: too large, sent again already, or neither its operation nor its
+ * credential is of the kind that is. The caller says whether sending again is right: only a RETRY_SAFE operation, or one that was not done. */
 bool pump_rewind(struct exchange *x);
 
 /* to gets head (may be empty) and content, framed; last: the message ends here. */
@@ -28,5 +29,7 @@ enum pump_reply {
 };
 /* relay->answer_in: what came from the cloud. */
 enum pump_reply pump_reply(struct exchange *x);
+/* The answer so far never was: another one may come. */
+void pump_reply_restart(struct exchange *x);
 /* The cloud's connection ended in the middle; true when that is the proper end of this answer. */
 bool pump_reply_end(struct exchange *x, struct err why);

@@ -90,7 +90,11 @@ void relay_take_list(struct relay *r, struct authlist *list)
 
 void relay_take_words(struct relay *r)
 {
-	upstreams_take(&r->upstreams);
+	if (!upstreams_take(&r->upstreams))
+		return;
+	for (size_t i = 0; i < r->upstreams.count; i++)
+		list_for_each_safe (link, &r->upstreams.list[i].awaiting)
+			exchange_run_later(container_of(link, struct exchange, link), EV_WORDS);
 }
 
 bool relay_knows_callers(const struct relay *r)

@@ -56,6 +56,8 @@ struct relay {
 	struct metric_block *metrics;    /* owned by the worker */
 	struct request_log_buffer *log;  /* may be NULL */
 	struct upstreams upstreams;
+	/* The cloud answered 401 to words of credential number index: the main thread is to be told. */
+	void (*on_words_refused)(struct relay *r, size_t index, uint32_t serial);
 	struct upstream *switched; /* with --loopback-caller: whose credential that caller uses; may be NULL */
 	struct authd_client authd;
 	struct principals principals;

@@ -11,6 +11,9 @@ struct err upstreams_open(struct upstreams *all, struct loop *loop, const struct
 	for (size_t i = 0; i < settings->credential_count; i++) {
 		struct upstream *u = &all->list[i];
 		u->credential = &settings->credentials[i];
+		u->renews = u->credential->kind == CREDENTIAL_OAUTH2_SECRET ||
+		            u->credential->kind == CREDENTIAL_OAUTH2_CERTIFICATE;
+		list_init(&u->awaiting);
 		all->count++;
 		TRY(upstream_pool_open(&u->pool, loop, settings, metrics, endpoint, u->credential));
 	}
@@ -55,8 +58,9 @@ void upstreams_offer(struct upstreams *all, size_t index, struct credential_word
 	credential_words_unref(__atomic_exchange_n(slot, credential_words_ref(words), __ATOMIC_ACQ_REL));
 }
 
-void upstreams_take(struct upstreams *all)
+bool upstreams_take(struct upstreams *all)
 {
+	bool taken = false;
 	for (size_t i = 0; i < all->count; i++) {
 		struct upstream *u = &all->list[i];
 		struct credential_words *w = __atomic_exchange_n(&u->offered, NULL, __ATOMIC_ACQ_REL);
@@ -64,5 +68,20 @@ void upstreams_take(struct upstreams *all)
 			continue;
 		credential_words_unref(u->words);
 		u->words = w;
+		taken = true;
 	}
+	return taken;
+}
+
+bool upstream_refused(struct upstream *u, uint32_t serial, msec_t now)
+{
+	if (!u->renews)
+		return false;
+	if (serial == u->refused_serial)
+		return true; /* those who asked with it at the same time */
+	if (u->refused_serial && now - u->refused_at < UPSTREAM_REFUSED_PAUSE_MS)
+		return false;
+	u->refused_serial = serial;
+	u->refused_at = now;
+	return true;
 }

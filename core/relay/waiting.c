@@ -89,6 +89,8 @@ enum step exchange_cut_short(struct exchange *x, enum event ev)
 		return exchange_answer_with(
 		        x, ERR_OF(AUTH_UNAVAILABLE, .what = "rms-connector-authd did not answer in time"));
 	case WAIT_LEASE:
+		if (x->refused_serial && x->up->words->serial == x->refused_serial)
+			return exchange_answer_with(x, ERR_OF(UPSTREAM_REFUSED_US));
 		return exchange_answer_with(x, upstream_pool_too_long(&x->up->pool));
 	case WAIT_CLIENT:
 		x->failure = ERR_OF(CALLER_SLOW);
