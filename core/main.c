@@ -1,5 +1,6 @@
 /* rms-connectord: the node. Reads its arguments and its configuration, then is a server until a signal ends it. */
 #include "core/base/log.h"
+#include "core/base/program.h"
 #include "core/ops/admin.h"
 #include "core/ops/config_load.h"
 #include "core/ops/docs.h"
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-
-static const char default_config[] = "/etc/rms-connector/rms-connector.yaml";
 
 struct arguments {
 	const char *config;
@@ -36,14 +35,12 @@ static void print_usage(FILE *out)
 	        "  -V, --version\n  -h, --help\n\n"
 	        "signals: SIGTERM drains and ends (twice: at once), SIGUSR1 opens log files again, SIGHUP reads the "
 	        "list of authorized servers\n",
-	        RMS_VERSION, default_config);
+	        RMS_VERSION, PROGRAM_CONFIG_FILE);
 }
 
 static int usage_error(const char *what, const char *value)
 {
-	fprintf(stderr, "rms-connectord: %s%s%s\nTry: rms-connectord --help\n", what, value ? ": " : "",
-	        value ? value : "");
-	return EX_USAGE;
+	return program_usage_error("rms-connectord", what, value);
 }
 
 #ifdef RMS_TEST_SWITCHES
@@ -193,7 +190,7 @@ static int start_failed(const char *where, struct err why)
 int main(int argc, char **argv)
 {
 	static struct watched w;
-	struct arguments a = {.config = default_config};
+	struct arguments a = {.config = PROGRAM_CONFIG_FILE};
 	struct config_problems problems;
 	struct settings *settings = NULL;
 	const char *where = "log.events_file";

@@ -3,6 +3,7 @@
 #include "core/authd/authd_server.h"
 #include "core/authd/gss.h"
 #include "core/base/log.h"
+#include "core/base/program.h"
 #include "core/ops/config_load.h"
 
 #include <getopt.h>
@@ -13,8 +14,6 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-static const char default_config[] = "/etc/rms-connector/rms-connector.yaml";
 
 struct arguments {
 	const char *config;
@@ -32,14 +31,12 @@ static void print_usage(FILE *out)
 	        "  -V, --version\n  -h, --help\n\n"
 	        "signals: SIGTERM ends, SIGHUP reads the keytab again (a changed one is found within a second "
 	        "anyway)\n",
-	        RMS_VERSION, default_config);
+	        RMS_VERSION, PROGRAM_CONFIG_FILE);
 }
 
 static int usage_error(const char *what, const char *value)
 {
-	fprintf(stderr, "rms-connector-authd: %s%s%s\nTry: rms-connector-authd --help\n", what, value ? ": " : "",
-	        value ? value : "");
-	return EX_USAGE;
+	return program_usage_error("rms-connector-authd", what, value);
 }
 
 /* -1: go on; else the exit code. */
@@ -118,7 +115,7 @@ static int serve(const struct settings *settings)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = {.config = default_config};
+	struct arguments a = {.config = PROGRAM_CONFIG_FILE};
 	struct config_problems problems;
 	struct settings *settings = NULL;
 	int end = read_arguments(argc, argv, &a);

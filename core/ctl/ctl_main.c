@@ -1,5 +1,6 @@
 /* rms-connectorctl: administration of the node on this machine, from the rows of core/ops/admin.def. It sends words and shows answers; what they mean
  * and who may give them, the node decides. Exit codes are those of sysexits.h. */
+#include "core/base/program.h"
 #include "core/base/settings.h"
 #include "core/ctl/ctl_client.h"
 #include "core/ctl/ctl_print.h"
@@ -13,7 +14,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static const char default_config[] = "/etc/rms-connector/rms-connector.yaml";
 enum { WORDS_MAX = 64, FILE_BYTES = 8 * 1024 * 1024 };
 
 struct options {
@@ -25,8 +25,7 @@ struct options {
 
 static int usage_error(const char *what, const char *value)
 {
-	fprintf(stderr, "rms-connectorctl: %s%s%s\nTry: rms-connectorctl help\n", what, *value ? ": " : "", value);
-	return EX_USAGE;
+	return program_usage_error("rms-connectorctl", what, value);
 }
 
 /* ---- help ---- */
@@ -68,7 +67,7 @@ static void print_help(void)
 	       "Exit codes: 0 done, 64 wrong usage, 65 refused for what was said, 66 file cannot be read,\n"
 	       "69 node or service not there, 70 and 71 the node failed, 73 cannot be written down, 75 try again,\n"
 	       "77 not allowed, 78 not set up for this\n",
-	       default_config);
+	       PROGRAM_CONFIG_FILE);
 }
 
 static void join(const struct options *o, size_t from, char *out, size_t room)
@@ -140,9 +139,9 @@ static char *socket_path(const struct options *o, int *code)
 	if (o->socket)
 		return strdup(o->socket);
 	/* Whoever may use the socket need not be able to read the configuration. */
-	if (!o->config && access(default_config, R_OK))
+	if (!o->config && access(PROGRAM_CONFIG_FILE, R_OK))
 		return strdup(setting_rows[SETTING_admin_socket].text);
-	struct err failed = config_load(o->config ? o->config : default_config, &settings, &problems);
+	struct err failed = config_load(o->config ? o->config : PROGRAM_CONFIG_FILE, &settings, &problems);
 	if (failed.code)
 		config_problems_print(&problems, stderr);
 	config_problems_done(&problems);
@@ -282,7 +281,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i], **value = NULL;
 		if (o->count == WORDS_MAX)
-			return usage_error("too many words", "");
+			return usage_error("too many words", NULL);
 		if (!only_words && (strcmp(word, "-c") == 0 || strcmp(word, "--config") == 0))
 			value = &o->config;
 		else if (!only_words && strcmp(word, "--socket") == 0)
@@ -323,5 +322,5 @@ int main(int argc, char **argv)
 		print_help();
 		return 0;
 	}
-	return usage_error("which command?", "");
+	return usage_error("which command?", NULL);
 }

@@ -12,22 +12,11 @@ import pytest
 from support import soap
 from support.caller import Gone, RawCaller, client_context
 from support.node import program
-from support.sim import simulator  # noqa: F401  (a fixture)
+from support.sim import sim, sim_caller, simulator  # noqa: F401  (fixtures)
 from support.wait import eventually, never
 
 LICENSE = soap.ACQUIRE_LICENSE
 ASK = soap.request(soap.SERVER_INFO, host="cloud.test")
-
-
-def caller(sim, certs, **how):
-    """A caller over TLS, or plain when the stand-in is."""
-    tls = client_context(certs, **how) if sim.url.startswith("https") else None
-    return RawCaller(sim.host, sim.port, tls=tls, server_name="cloud.test")
-
-
-@pytest.fixture
-def sim(simulator):  # noqa: F811
-    return simulator()
 
 
 # ---- what the service does ----
@@ -35,7 +24,7 @@ def sim(simulator):  # noqa: F811
 @pytest.mark.parametrize("version", [11, 12])
 @pytest.mark.parametrize("op", [op for op in soap.OPERATIONS if op is not soap.ACQUIRE_IL], ids=lambda op: op.path.split("/")[-1] + op.name)
 def test_every_operation_is_answered_in_its_soap_version(sim, certs, op, version):
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         answer = one.ask(soap.request(op, version, host="cloud.test"))
     assert answer.status == 200, answer.body
     assert f"<{op.name}Response xmlns=\"{soap.BASE}{op.namespace}\">".encode() in answer.body
@@ -47,7 +36,7 @@ def test_every_operation_is_answered_in_its_soap_version(sim, certs, op, version
     ("GET", "/_wmcs/certification/servercertification.asmx", 200), ("GET", "/_WMCS/Licensing/LICENSE.asmx", 200),
     ("GET", "/_wmcs/decommission/decommission.asmx", 404), ("GET", "/", 404), ("PUT", LICENSE.path, 405)])
 def test_pages_and_refusals_are_those_of_a_web_server(sim, certs, method, path, status):
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         answer = one.ask(f"{method} {path} HTTP/1.1\r\nHost: cloud.test\r\nContent-Length: 0\r\n\r\n".encode())
     assert answer.status == status
     assert b"<html>" in answer.body
@@ -57,21 +46,21 @@ def test_pages_and_refusals_are_those_of_a_web_server(sim, certs, method, path, 
 
 def test_an_unknown_action_is_a_fault_of_the_client(sim, certs):
     request = soap.request(LICENSE, host="cloud.test").replace(b"AcquireLicense\"\r\n", b"Nonsense\"\r\n")
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         answer = one.ask(request)
     assert answer.status == 500 and b"<faultcode>soap:Client</faultcode>" in answer.body
     assert b"VersionData" not in answer.body
 
 
 def test_a_body_that_is_no_xml_is_a_fault_and_still_counted(sim, certs):
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         answer = one.ask(soap.request(LICENSE, body=b"\xef\xbb\xbfjunk", host="cloud.test"))
     assert answer.status == 500 and answer.is_fault
     assert sim.requests()[0]["sha256"] == hashlib.sha256(b"\xef\xbb\xbfjunk").hexdigest()
 
 
 def test_a_malformed_request_is_refused_and_its_reason_counted(sim, certs):
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         assert one.ask(b"POST / HTTP/1.1\nHost: x\n\n").status == 400
         one.expect_end()
     seen = sim.seen()
@@ -81,7 +70,7 @@ def test_a_malformed_request_is_refused_and_its_reason_counted(sim, certs):
 def test_different_credentials_are_different_accounts(sim, certs):
     names = []
     for token in ("one", "two", "one"):
-        with caller(sim, certs) as one:
+        with sim_caller(sim, certs) as one:
             body = soap.request(soap.CERTIFY, host="cloud.test", headers=[("Authorization", f"Bearer {token}")])
             names.append(one.ask(body).body.split(b"<ISSUEDPRINCIPALS>")[1].split(b"<NAME>")[1].split(b"<")[0])
     assert names[0] == names[2] != names[1]
@@ -92,7 +81,7 @@ def test_different_credentials_are_different_accounts(sim, certs):
 def test_seen_tells_what_arrived(sim, certs):
     request = soap.request(LICENSE, padding=5000, host="cloud.test", headers=[("X-Odd", "\xe9"), ("X-Odd", "two")])
     body = request.split(b"\r\n\r\n", 1)[1]
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         one.ask(request)
         one.ask(request)
         one.ask(ASK)
@@ -116,7 +105,7 @@ def test_seen_tells_what_arrived(sim, certs):
 
 def test_a_chunked_request_is_the_same_body(sim, certs):
     body = soap.request_body(LICENSE, padding=3000)
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         assert one.ask(soap.request(LICENSE, body=body, chunks=[1, 700, 3], host="cloud.test")).status == 200
     assert sim.requests()[0]["sha256"] == hashlib.sha256(body).hexdigest()
 
@@ -136,13 +125,13 @@ def test_resumption_is_seen_by_connection(sim, certs):
 
 
 def test_a_caller_that_leaves_is_counted_by_where_it_left(sim, certs):
-    one = caller(sim, certs)
+    one = sim_caller(sim, certs)
     one.send(soap.request(LICENSE, padding=20000, host="cloud.test")[:-5000])
     eventually(lambda: sim.seen()["requests"] == 1)
     one.reset()
     eventually(lambda: sim.seen()["cut"] == 1)
     sim.script({"delay_ms": 30000})
-    two = caller(sim, certs)
+    two = sim_caller(sim, certs)
     two.send(ASK)
     eventually(lambda: sim.seen()["whole"] == 1)
     two.reset()
@@ -198,7 +187,7 @@ def test_a_kept_key_gives_the_same_certificates_again(simulator, certs, tmp_path
     chains = []
     for _ in range(2):
         sim = simulator(arguments=["--slc-key", tmp_path / "slc.pem", "--tenant-url", "https://t.example"])
-        with caller(sim, certs) as one:
+        with sim_caller(sim, certs) as one:
             chains.append(one.ask(soap.request(soap.LICENSOR_CERTIFICATE, host="cloud.test")).body)
         sim.stop()
     assert chains[0] == chains[1] and b"https://t.example/_wmcs" in chains[0]
@@ -206,7 +195,7 @@ def test_a_kept_key_gives_the_same_certificates_again(simulator, certs, tmp_path
 
 def test_the_log_has_a_line_for_each_request(simulator, certs, tmp_path):  # noqa: F811
     sim = simulator(arguments=["--log", tmp_path / "requests.jsonl"])
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         one.ask(ASK)
         one.ask(soap.request(LICENSE, host="cloud.test"))
     seen = sim.requests()
@@ -219,19 +208,19 @@ def test_the_log_has_a_line_for_each_request(simulator, certs, tmp_path):  # noq
 def test_several_workers_share_script_and_memory(simulator, certs):  # noqa: F811
     sim = simulator(arguments=["--workers", 3])
     for _ in range(24):
-        with caller(sim, certs) as one:
+        with sim_caller(sim, certs) as one:
             assert one.ask(ASK).status == 200
     sim.script({"times": 2, "status": 503})
     statuses = []
     for _ in range(8):
-        with caller(sim, certs) as one:
+        with sim_caller(sim, certs) as one:
             statuses.append(one.ask(ASK).status)
     assert sorted(statuses) == [200] * 6 + [503] * 2
     sim.script(connections={"refuse": True})
     with pytest.raises(ConnectionRefusedError):
-        caller(sim, certs)
+        sim_caller(sim, certs)
     sim.reset()
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         assert one.ask(ASK).status == 200
 
 
@@ -241,7 +230,7 @@ def test_several_workers_share_script_and_memory(simulator, certs):  # noqa: F81
 @pytest.mark.parametrize("plain", [False, True])
 def test_fixed_answers_have_the_size_asked_for(simulator, certs, plain):  # noqa: F811
     sim = simulator(certificate=None if plain else "cloud", arguments=["--bench-answer", 8192, "--workers", 2])
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         assert len(one.ask(ASK).body) == 8192
         for size in (0, 1, 300, 24576, 300_000, 5_000_000, 8192):
             agent = f"User-Agent: rms-load answer={size}\r\n".encode()
@@ -254,7 +243,7 @@ def test_fixed_answers_have_the_size_asked_for(simulator, certs, plain):  # noqa
 
 def test_fixed_answers_wait_all_at_once(simulator, certs):  # noqa: F811
     sim = simulator(certificate=None, arguments=["--bench-answer", 100, "--delay-ms", 200])
-    callers = [caller(sim, certs) for _ in range(200)]
+    callers = [sim_caller(sim, certs) for _ in range(200)]
     begun = time.monotonic()
     for one in callers:
         one.send(ASK + ASK)
@@ -294,7 +283,7 @@ def test_junk_does_not_move_it(simulator, certs):  # noqa: F811
                     pass
             except OSError:
                 pass
-    with caller(sim, certs) as one:
+    with sim_caller(sim, certs) as one:
         assert one.ask(ASK).status == 200
     eventually(lambda: sim.seen()["connections"]["open"] == 0, 10)
 
@@ -310,7 +299,7 @@ def test_the_control_port_refuses_what_it_does_not_know(sim):
 def test_an_end_in_the_middle_of_everything_is_in_order(simulator, certs):  # noqa: F811
     sim = simulator(arguments=["--workers", 2])
     sim.script({"match": {"nth": 1}, "delay_ms": 60000}, {"match": {"nth": 1}, "at": 10, "do": "stall"})
-    callers = [caller(sim, certs) for _ in range(4)]
+    callers = [sim_caller(sim, certs) for _ in range(4)]
     for one in callers[:3]:
         one.send(ASK)
     callers[3].send(ASK[:50])

@@ -45,9 +45,13 @@ class Reply:
     detail: str
     account: str
     principal: str
-    sid: bytes
-    sid_count: int
-    sids: bytes
+    sid: str  # "S-1-..."; None: an account without a directory
+    sids: list
+
+
+def sid_text(raw):
+    subs = struct.unpack(f"<{raw[1]}I", raw[8:])
+    return "-".join(map(str, ("S", raw[0], int.from_bytes(raw[2:8], "big"), *subs)))
 
 
 def read_reply(body):
@@ -63,10 +67,14 @@ def read_reply(body):
     answer, detail, account, principal, sid = (counted(form) for form in ("<I", "<H", "<H", "<H", "<B"))
     count = struct.unpack("<H", body[at:at + 2])[0]
     at += 2
-    sids = counted("<I")
-    assert at == len(body)
+    sids, raw = [], counted("<I")
+    while raw:
+        length = 8 + 4 * raw[1]
+        sids.append(sid_text(raw[:length]))
+        raw = raw[length:]
+    assert at == len(body) and len(sids) == count
     return Reply(number, outcome, REASONS[reason], mechanism, conversation, until_s, answer, detail.decode(), account.decode(),
-                 principal.decode(), sid, count, sids)
+                 principal.decode(), sid_text(sid) if sid else None, sids)
 
 
 class Link:

@@ -10,6 +10,7 @@ import urllib.parse
 
 import pytest
 
+from support.caller import RawCaller, client_context
 from support.node import SANITIZER_REPORT, program
 
 
@@ -154,3 +155,14 @@ def simulator(certs, tmp_path):
         except AssertionError as problem:
             problems.append(str(problem))
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def sim(simulator):  # pylint: disable=redefined-outer-name
+    return simulator()
+
+
+def sim_caller(its, certs, **how):
+    """A caller over TLS, or plain when the stand-in is."""
+    tls = client_context(certs, **how) if its.url.startswith("https") else None
+    return RawCaller(its.host, its.port, tls=tls, server_name="cloud.test")

@@ -1,46 +1,5 @@
 /* What values mean together: the URL, name servers, warnings, and the files that settings name. */
-#include "core/ops/config_load.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-/* Four lines that are right; what a case adds begins on line 5. */
-#define GOOD "listeners:\n  - address: 0.0.0.0:8080\nupstream:\n  url: https://a.rms.na.aadrm.com\n"
-
-static struct config_problems problems;
-
-static struct settings *load_text(struct slice text)
-{
-	struct settings *s = NULL;
-	config_problems_done(&problems);
-	struct err e = config_load_bytes("f", text, &s, &problems);
-	assert_int_equal(e.code == ERR_NONE, s != NULL);
-	assert_int_equal(e.code == ERR_NONE, problems.errors == 0);
-	if (e.code)
-		assert_int_equal(e.code, ERR_SETTINGS);
-	return s;
-}
-
-static struct settings *load(const char *text)
-{
-	return load_text(slice_str(text));
-}
-
-/* Whether a problem begins with "f:PLACE: " and contains words. */
-static bool told(const char *place, const char *words)
-{
-	char begin[32];
-	int n = snprintf(begin, sizeof(begin), "f:%s: ", place);
-	for (size_t i = 0; i < problems.count; i++)
-		if (strncmp(problems.list[i].text, begin, (size_t)n) == 0 && strstr(problems.list[i].text + n, words))
-			return true;
-	return false;
-}
+#include "tests/support/config_case.h"
 
 static void wrong_name_servers_are_told(void **state)
 {
@@ -132,42 +91,6 @@ static void warnings_do_not_refuse(void **state)
 	settings_free(s);
 }
 
-static char directory[] = "/tmp/test_config_check.XXXXXX";
-
-static void in_directory(char out[static 256], const char *name)
-{
-	snprintf(out, 256, "%s/%s", directory, name);
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	in_directory(path, name);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	chmod(path, mode);
-}
-
-static struct err load_file(const char *name, struct settings **out)
-{
-	static char path[256];
-	in_directory(path, name);
-	*out = NULL;
-	config_problems_done(&problems);
-	return config_load(path, out, &problems);
-}
-
-static bool said(const char *words)
-{
-	for (size_t i = 0; i < problems.count; i++)
-		if (strstr(problems.list[i].text, words))
-			return true;
-	config_problems_print(&problems, stderr);
-	return false;
-}
-
 static void files_that_settings_name_are_looked_at(void **state)
 {
 	char text[4096];
@@ -199,21 +122,10 @@ static void files_that_settings_name_are_looked_at(void **state)
 	assert_true(said("files.yaml:10:18: log.requests_file names a file in"));
 }
 
-static int set_up(void **state)
-{
-	return mkdtemp(directory) ? 0 : -1;
-}
-
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"files.yaml", "c.pem", "k.pem", "loose.pem"};
-	char path[256];
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		in_directory(path, names[i]);
-		unlink(path);
-	}
-	config_problems_done(&problems);
-	return rmdir(directory);
+	static const char *const names[] = {"files.yaml", "c.pem", "k.pem", "loose.pem", NULL};
+	return remove_directory(names);
 }
 
 int main(void)
@@ -225,5 +137,5 @@ int main(void)
 	        cmocka_unit_test(warnings_do_not_refuse),
 	        cmocka_unit_test(files_that_settings_name_are_looked_at),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, make_directory, tear_down);
 }

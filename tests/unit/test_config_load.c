@@ -1,48 +1,8 @@
 /* The configuration file: what is right is taken over, and what is wrong is told with its place, what was meant and how to mend it. B05: never with
  * bytes that may be secret. */
-#include "core/ops/config_load.h"
+#include "tests/support/config_case.h"
+
 #include "core/ops/docs.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-/* Four lines that are right; what a case adds begins on line 5. */
-#define GOOD "listeners:\n  - address: 0.0.0.0:8080\nupstream:\n  url: https://a.rms.na.aadrm.com\n"
-
-static struct config_problems problems;
-
-static struct settings *load_text(struct slice text)
-{
-	struct settings *s = NULL;
-	config_problems_done(&problems);
-	struct err e = config_load_bytes("f", text, &s, &problems);
-	assert_int_equal(e.code == ERR_NONE, s != NULL);
-	assert_int_equal(e.code == ERR_NONE, problems.errors == 0);
-	if (e.code)
-		assert_int_equal(e.code, ERR_SETTINGS);
-	return s;
-}
-
-static struct settings *load(const char *text)
-{
-	return load_text(slice_str(text));
-}
-
-/* Whether a problem begins with "f:PLACE: " and contains words. */
-static bool told(const char *place, const char *words)
-{
-	char begin[32];
-	int n = snprintf(begin, sizeof(begin), "f:%s: ", place);
-	for (size_t i = 0; i < problems.count; i++)
-		if (strncmp(problems.list[i].text, begin, (size_t)n) == 0 && strstr(problems.list[i].text + n, words))
-			return true;
-	return false;
-}
 
 struct wrong {
 	const char *text, *place, *words;
@@ -408,42 +368,6 @@ static void the_file_is_bounded(void **state)
 
 /* ---- files ---- */
 
-static char directory[] = "/tmp/test_config_load.XXXXXX";
-
-static void in_directory(char out[static 256], const char *name)
-{
-	snprintf(out, 256, "%s/%s", directory, name);
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char path[256];
-	in_directory(path, name);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	chmod(path, mode);
-}
-
-static struct err load_file(const char *name, struct settings **out)
-{
-	static char path[256];
-	in_directory(path, name);
-	*out = NULL;
-	config_problems_done(&problems);
-	return config_load(path, out, &problems);
-}
-
-static bool said(const char *words)
-{
-	for (size_t i = 0; i < problems.count; i++)
-		if (strstr(problems.list[i].text, words))
-			return true;
-	config_problems_print(&problems, stderr);
-	return false;
-}
-
 static void files_that_cannot_be_read_are_told(void **state)
 {
 	struct settings *s;
@@ -512,21 +436,10 @@ static void the_example_needs_nothing_but_the_url(void **state)
 	free(text);
 }
 
-static int set_up(void **state)
-{
-	return mkdtemp(directory) ? 0 : -1;
-}
-
 static int tear_down(void **state)
 {
-	static const char *const names[] = {"closed.yaml", "loose.yaml"};
-	char path[256];
-	for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
-		in_directory(path, names[i]);
-		unlink(path);
-	}
-	config_problems_done(&problems);
-	return rmdir(directory);
+	static const char *const names[] = {"closed.yaml", "loose.yaml", NULL};
+	return remove_directory(names);
 }
 
 int main(void)
@@ -543,5 +456,5 @@ int main(void)
 	        cmocka_unit_test(files_that_cannot_be_read_are_told),
 	        cmocka_unit_test(the_example_needs_nothing_but_the_url),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, make_directory, tear_down);
 }
