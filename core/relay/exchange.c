@@ -255,7 +255,7 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		}
 		if (!upstream_is_ready(x->up))
 			return exchange_answer_with(x, ERR_OF(CREDENTIAL_UNAVAILABLE));
-		failed = upstream_pool_lease(&x->up->pool, &x->lease, x->retried, &c);
+		failed = upstream_pool_lease(&x->up->pool, &x->lease, &c);
 		if (failed.code)
 			return exchange_answer_with(x, failed);
 		if (!c)
@@ -325,6 +325,7 @@ static enum step cloud_left(struct exchange *x)
 	/* The one step back: a kept connection ended before any answer byte, the operation only reads, and all of it is still here. */
 	if (reused && !x->reply_bytes && x->op && x->op->retry_safe && pump_rewind(x)) {
 		metric_add(x->relay->metrics, METRIC_upstream_retries, 0, 0, 1);
+		x->lease.newer_than = loop_now(x->relay->loop);
 		return STEP_CONNECT;
 	}
 	return exchange_answer_with(x, ERR_OF(UPSTREAM_LOST));

@@ -24,7 +24,7 @@ struct upstream_conn {
 	void *user_context;
 	uint32_t uses;
 	uint8_t state, address, attempts;
-	msec_t idle_since;
+	msec_t made, idle_since;
 };
 
 /* NULL: no memory, or the connect failed at once (*why). */

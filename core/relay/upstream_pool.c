@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { IDLE_LEARNED_LEAST_MS = 1000 };
+enum {
+	IDLE_LEARNED_LEAST_MS = 1000,
+	IDLE_GROWS_MS = 15 * 60 * 1000, /* without one that the service closed first */
+};
 
 static void show(struct upstream_pool *p, enum metric_id id, unsigned label, uint32_t *shown, uint32_t now)
 {
@@ -95,15 +98,23 @@ void upstream_pool_done(struct upstream_pool *p)
 
 /* ---- who waits ---- */
 
+static struct lease_request *leave_queue(struct upstream_pool *p, struct lease_request *q)
+{
+	list_remove(&q->link);
+	p->waiting_count--;
+	measure(p);
+	return q;
+}
+
 static struct lease_request *first_waiting(struct upstream_pool *p)
 {
 	struct list *link = list_first(&p->waiting);
-	if (!link)
-		return NULL;
-	list_remove(link);
-	p->waiting_count--;
-	measure(p);
-	return container_of(link, struct lease_request, link);
+	return link ? leave_queue(p, container_of(link, struct lease_request, link)) : NULL;
+}
+
+static bool takes(const struct lease_request *q, const struct upstream_conn *c)
+{
+	return c->made >= q->newer_than;
 }
 
 static void lend(struct upstream_pool *p, struct upstream_conn *c)
@@ -117,16 +128,39 @@ static void lend(struct upstream_pool *p, struct upstream_conn *c)
 		metric_add(p->metrics, METRIC_upstream_reused, 0, 0, 1);
 }
 
-/* A connection that is free: to the first who waits, else into the idle list. c is in no list. */
+static struct lease_request *first_that_takes(struct upstream_pool *p, const struct upstream_conn *c)
+{
+	list_for_each (link, &p->waiting) {
+		struct lease_request *q = container_of(link, struct lease_request, link);
+		if (takes(q, c))
+			return leave_queue(p, q);
+	}
+	return NULL;
+}
+
+/* What was learned holds for what the service was then: the front of a cloud gets other limits, or is another. So it grows back by an eighth each quarter
+ * of an hour; too far costs one connection that the service closes first, and it is learned again. */
+static void lengthen_idle(struct upstream_pool *p)
+{
+	uint32_t wanted = p->settings->upstream_keep_idle_ms, longer = p->idle.limit_ms + p->idle.limit_ms / 8;
+	if (loop_now(p->loop) - p->idle_changed < IDLE_GROWS_MS)
+		return;
+	p->idle.limit_ms = longer < wanted ? longer : wanted;
+	p->idle_changed = loop_now(p->loop);
+}
+
+/* A connection that is free: to the first who waits for such a one, else into the idle list. c is in no list. */
 static void offer(struct upstream_pool *p, struct upstream_conn *c)
 {
-	struct lease_request *q = first_waiting(p);
+	struct lease_request *q = first_that_takes(p, c);
 	if (q) {
 		metric_time(p->metrics, METRIC_upstream_wait, 0, 0, (loop_now(p->loop) - q->since) * 1000);
 		lend(p, c);
 		q->granted(q, c);
 		return;
 	}
+	if (p->idle.limit_ms < p->settings->upstream_keep_idle_ms)
+		lengthen_idle(p);
 	c->state = UPSTREAM_IDLE;
 	c->idle_since = loop_now(p->loop);
 	p->idle_count++;
@@ -189,6 +223,22 @@ static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q)
 	refuse_all(p, ERR_UPSTREAM_NAME, ERR_OF(NAME, .what = "the name servers did not answer in time"));
 }
 
+static bool has_room(const struct upstream_pool *p)
+{
+	return p->idle_count + p->leased_count + p->connecting_count < p->settings->upstream_connections;
+}
+
+/* For one more. Who waits while others are idle takes none of those, so one of them makes room. */
+static bool make_room(struct upstream_pool *p)
+{
+	struct list *oldest = list_first(&p->idle.armed);
+	if (has_room(p))
+		return true;
+	if (oldest)
+		drop(p, container_of(oldest, struct upstream_conn, deadline.link));
+	return oldest;
+}
+
 static void on_resolved(void *context, struct err why, const struct resolved *answer)
 {
 	struct upstream_pool *p = context;
@@ -213,8 +263,7 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 	p->addresses = *answer;
 	if (p->good_address >= answer->count)
 		p->good_address = 0;
-	uint32_t room = p->settings->upstream_connections - (p->idle_count + p->leased_count + p->connecting_count);
-	while (p->connecting_count < p->waiting_count && room-- > 0) {
+	while (p->connecting_count < p->waiting_count && make_room(p)) {
 		struct err failed = ERR_OF(NAME);
 		if (!connect_any(p, p->good_address, 0, &failed)) {
 			struct lease_request *q = first_waiting(p);
@@ -226,9 +275,7 @@ static void on_resolved(void *context, struct err why, const struct resolved *an
 /* As many connections are being made as requests wait, within the limit. */
 static void connect_for_waiting(struct upstream_pool *p)
 {
-	uint32_t all = p->idle_count + p->leased_count + p->connecting_count;
-	if (p->resolving || p->closed || p->connecting_count >= p->waiting_count ||
-	    all >= p->settings->upstream_connections)
+	if (p->resolving || p->closed || p->connecting_count >= p->waiting_count || !(has_room(p) || p->idle_count))
 		return;
 	p->resolving = true;
 	deadline_arm(&p->resolve_deadline, &p->resolve_limit, loop_now(p->loop));
@@ -238,6 +285,7 @@ static void connect_for_waiting(struct upstream_pool *p)
 void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 {
 	leave(p, c);
+	c->made = loop_now(p->loop);
 	p->good_address = c->address;
 	if (p->told_unreachable) {
 		p->told_unreachable = false;
@@ -250,6 +298,7 @@ void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 static void shorten_idle(struct upstream_pool *p, uint32_t limit_ms)
 {
 	p->idle.limit_ms = limit_ms;
+	p->idle_changed = loop_now(p->loop);
 	list_for_each (link, &p->idle.armed) {
 		struct upstream_conn *c = container_of(link, struct upstream_conn, deadline.link);
 		c->deadline.due = c->idle_since + limit_ms;
@@ -289,14 +338,14 @@ void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struc
 
 /* ---- leases ---- */
 
-struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh, struct upstream_conn **out)
+struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, struct upstream_conn **out)
 {
 	*out = NULL;
 	if (p->closed)
 		return ERR_OF(DRAINING);
-	struct list *newest = fresh ? NULL : list_last(&p->idle.armed);
-	if (newest) {
-		struct upstream_conn *c = container_of(newest, struct upstream_conn, deadline.link);
+	struct list *newest = list_last(&p->idle.armed);
+	struct upstream_conn *c = newest ? container_of(newest, struct upstream_conn, deadline.link) : NULL;
+	if (c && takes(q, c)) {
 		leave(p, c);
 		lend(p, c);
 		*out = c;
@@ -330,18 +379,29 @@ void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q)
 	measure(p);
 }
 
+/* Who has waited longest wants a newer one than c, and there is no room for that but c's. */
+static bool must_make_room(const struct upstream_pool *p, const struct upstream_conn *c)
+{
+	if (list_empty(&p->waiting) || p->connecting_count || p->resolving || has_room(p))
+		return false;
+	return !takes(container_of(p->waiting.next, struct lease_request, link), c);
+}
+
 void upstream_pool_release(struct upstream_pool *p, struct upstream_conn *c, bool reusable)
 {
 	if (c->state != UPSTREAM_LEASED)
 		return;
 	c->user = NULL;
-	if (!reusable || p->closed || c->io.gone || c->io.state != STREAM_OPEN || stream_is_blocked(&c->io)) {
+	if (!reusable || p->closed || c->io.gone || c->io.state != STREAM_OPEN || stream_is_blocked(&c->io) ||
+	    must_make_room(p, c)) {
 		drop(p, c);
 		connect_for_waiting(p); /* there is room for one more now */
 	} else {
 		leave(p, c);
 		stream_resume(&c->io);
 		offer(p, c);
+		if (p->waiting_count) /* for a newer one */
+			connect_for_waiting(p);
 	}
 }
 

@@ -1,6 +1,9 @@
 /* Leases of kept connections to one endpoint with one credential: never shared between two. Owned by a worker's relay; its thread only.
  *
  *   lease: newest idle -> at once; else a new connection, or a place in the queue -> granted() or refused() later, never from inside the call
+ *
+ * A request that is sent a second time is given no connection older than its failure: what ended that one may have ended the others. Where the pool
+ * is full, an older one makes room.
  */
 #pragma once
 #include "core/base/metrics.h"
@@ -21,6 +24,7 @@ struct lease_request {    /* embedded in who asks */
 	void (*granted)(struct lease_request *q, struct upstream_conn *c);
 	void (*refused)(struct lease_request *q, struct err why);
 	msec_t since;
+	msec_t newer_than; /* takes only connections made since then; 0: any */
 };
 
 struct upstream_pool {
@@ -31,6 +35,7 @@ struct upstream_pool {
 	struct tls_client *tls;     /* owned; NULL for plain */
 	struct resolver *resolver;  /* owned */
 	struct deadline_queue idle; /* its list is the list of idle connections, oldest first */
+	msec_t idle_changed;        /* when its limit was, by what the service does */
 	struct deadline_queue connecting_limit, resolve_limit;
 	struct deadline resolve_deadline;
 	struct list connecting, leased, closing;
@@ -50,9 +55,8 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 void upstream_pool_close(struct upstream_pool *p);
 void upstream_pool_done(struct upstream_pool *p);
 
-/* *out: the connection, or NULL when q waits. An error when the queue is full; then q is not in it. fresh: no kept connection. */
-struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, bool fresh,
-                               struct upstream_conn **out);
+/* *out: the connection, or NULL when q waits. An error when the queue is full; then q is not in it. */
+struct err upstream_pool_lease(struct upstream_pool *p, struct lease_request *q, struct upstream_conn **out);
 /* Why a request has waited too long, for its answer. */
 struct err upstream_pool_too_long(const struct upstream_pool *p);
 void upstream_pool_cancel(struct upstream_pool *p, struct lease_request *q);

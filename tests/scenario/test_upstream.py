@@ -298,6 +298,31 @@ def test_nothing_is_sent_again_once_an_answer_began(cloud, node):
     assert len(working.requests) == 2
 
 
+def test_where_all_kept_connections_are_dead_the_second_try_gets_a_new_one(cloud, node):
+    """H07: the front of the cloud was restarted; the pool is full of connections to what was there before."""
+    together = threading.Barrier(3)
+
+    def script(connection, request):
+        if connection.index >= 3:
+            well(connection, request)
+        elif sum(1 for seen in connection.cloud.requests if seen.connection == connection.index) > 1:
+            connection.reset()
+        else:
+            together.wait(10)
+            well(connection, request)
+    working = cloud(script)
+    relay = node(working, settings={"upstream.connections": 3})
+    callers = [relay.caller() for _ in range(3)]
+    for caller in callers:
+        caller.send(soap.request(soap.TEMPLATES))
+    assert [caller.answer().status for caller in callers] == [200, 200, 200]
+    for number, caller in enumerate(callers):
+        assert caller.ask(soap.request(soap.TEMPLATES)).status == 200
+        assert relay.metric("upstream_retries") == 1, f"request {number} after that is on the new one"
+        caller.close()
+    assert len(working.connections) == 4
+
+
 def test_nothing_is_sent_a_third_time(cloud, node):
     """H07"""
     def script(connection, request):

@@ -126,11 +126,16 @@ static void on_refused(struct lease_request *q, struct err why)
 	container_of(q, struct asker, request)->refused = why;
 }
 
-static enum err_code lease(struct asker *a, bool fresh)
+static enum err_code lease_newer(struct asker *a, msec_t newer_than)
 {
-	*a = (struct asker){.request = {.granted = on_granted, .refused = on_refused}};
+	*a = (struct asker){.request = {.granted = on_granted, .refused = on_refused, .newer_than = newer_than}};
 	list_init(&a->request.link);
-	return upstream_pool_lease(&w.pool, &a->request, fresh, &a->got).code;
+	return upstream_pool_lease(&w.pool, &a->request, &a->got).code;
+}
+
+static enum err_code lease(struct asker *a)
+{
+	return lease_newer(a, 0);
 }
 
 static int begin(void **state)
@@ -167,7 +172,7 @@ static void fill(unsigned count)
 	struct asker a[CONNECTIONS_MAX];
 	unsigned from = w.made_count;
 	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(lease(&a[i], false), ERR_NONE);
+		assert_int_equal(lease(&a[i]), ERR_NONE);
 	resolve(1);
 	assert_int_equal(w.made_count, from + count);
 	for (unsigned i = 0; i < count; i++)
@@ -186,13 +191,13 @@ static void newest_idle_connection_is_lent_first(void **state)
 {
 	struct asker a, b;
 	fill(3);
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	assert_ptr_equal(a.got, w.made[2]);
 	assert_int_equal(a.got->state, UPSTREAM_LEASED);
-	assert_int_equal(lease(&b, false), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE);
 	assert_ptr_equal(b.got, w.made[1]);
 	upstream_pool_release(&w.pool, a.got, true);
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	assert_ptr_equal(a.got, w.made[2]);
 	upstream_pool_release(&w.pool, a.got, false);
 	upstream_pool_release(&w.pool, b.got, false);
@@ -201,11 +206,13 @@ static void newest_idle_connection_is_lent_first(void **state)
 	assert_int_equal(w.pool.leased_count, 0);
 }
 
+/* H07: what ended one kept connection may have ended the others; one made since then is as good as a new one. */
 static void a_second_try_wants_a_new_connection(void **state)
 {
-	struct asker a;
+	struct asker a, b;
 	fill(2);
-	assert_int_equal(lease(&a, true), ERR_NONE);
+	msec_t failed = loop_now(&w.loop);
+	assert_int_equal(lease_newer(&a, failed), ERR_NONE);
 	assert_null(a.got);
 	resolve(1);
 	assert_int_equal(w.made_count, 3);
@@ -213,16 +220,64 @@ static void a_second_try_wants_a_new_connection(void **state)
 	assert_ptr_equal(a.got, w.made[2]);
 	assert_int_equal(a.got->uses, 1);
 	upstream_pool_release(&w.pool, a.got, true);
+	assert_int_equal(lease_newer(&b, failed), ERR_NONE);
+	assert_ptr_equal(b.got, w.made[2]);
+	upstream_pool_release(&w.pool, b.got, true);
+}
+
+/* H07: all are kept and old: one of them makes room. */
+static void in_a_full_pool_an_idle_one_makes_room_for_a_second_try(void **state)
+{
+	struct asker a;
+	fill(3);
+	assert_int_equal(lease_newer(&a, loop_now(&w.loop)), ERR_NONE);
+	assert_null(a.got);
+	resolve(1);
+	assert_int_equal(w.made[0]->state, UPSTREAM_CLOSING); /* idle longest */
+	assert_int_equal(w.pool.idle_count, 2);
+	connected(w.made[3]);
+	assert_ptr_equal(a.got, w.made[3]);
+	upstream_pool_release(&w.pool, a.got, true);
+	assert_int_equal(w.pool.idle_count, 3);
+}
+
+/* H07: all are in use: the first that is given back is too old, and makes room; the next one serves who waits behind. */
+static void a_second_try_is_not_given_what_was_just_released(void **state)
+{
+	struct asker busy[3], again, other;
+	fill(3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(lease(&busy[i]), ERR_NONE);
+	w.loop.uv.time++;
+	assert_int_equal(lease_newer(&again, loop_now(&w.loop)), ERR_NONE);
+	assert_int_equal(lease(&other), ERR_NONE);
+	upstream_pool_release(&w.pool, busy[0].got, true);
+	assert_int_equal(busy[0].got->state, UPSTREAM_CLOSING);
+	assert_null(again.got);
+	assert_null(other.got);
+	upstream_pool_release(&w.pool, busy[1].got, true);
+	assert_ptr_equal(other.got, busy[1].got);
+	upstream_pool_release(&w.pool, busy[2].got, true);
+	assert_null(again.got);
+	assert_int_equal(w.pool.idle_count, 1);
+	resolve(1);
+	assert_int_equal(w.made_count, 4);
+	connected(w.made[3]);
+	assert_ptr_equal(again.got, w.made[3]);
+	upstream_pool_release(&w.pool, again.got, true);
+	upstream_pool_release(&w.pool, other.got, true);
+	assert_int_equal(w.pool.idle_count, 3);
+	assert_int_equal(w.closed_count, 1);
 }
 
 static void connections_and_queue_have_their_limits(void **state)
 {
 	struct asker a[8];
 	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(lease(&a[i], false), ERR_NONE);
+		assert_int_equal(lease(&a[i]), ERR_NONE);
 		assert_null(a[i].got);
 	}
-	assert_int_equal(lease(&a[4], false), ERR_UPSTREAM_BUSY);
+	assert_int_equal(lease(&a[4]), ERR_UPSTREAM_BUSY);
 	assert_true(list_empty(&a[4].request.link));
 	resolve(1);
 	assert_int_equal(w.made_count, 3);
@@ -243,11 +298,11 @@ static void who_left_the_queue_is_passed_over(void **state)
 {
 	struct asker a, b, c;
 	w.settings.upstream_connections = 1;
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(1);
 	connected(w.made[0]);
-	assert_int_equal(lease(&b, false), ERR_NONE);
-	assert_int_equal(lease(&c, false), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE);
+	assert_int_equal(lease(&c), ERR_NONE);
 	upstream_pool_cancel(&w.pool, &b.request);
 	upstream_pool_cancel(&w.pool, &b.request);
 	upstream_pool_release(&w.pool, a.got, true);
@@ -261,10 +316,10 @@ static void a_lost_connection_makes_room_for_who_waits(void **state)
 {
 	struct asker a, b;
 	w.settings.upstream_connections = 1;
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(1);
 	connected(w.made[0]);
-	assert_int_equal(lease(&b, false), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE);
 	assert_null(w.asked);
 	upstream_pool_release(&w.pool, a.got, false);
 	resolve(1);
@@ -278,7 +333,7 @@ static void an_address_that_fails_at_once_gives_way_to_the_next(void **state)
 {
 	struct asker a;
 	memcpy(w.no_route, (uint8_t[]){1, 2, 0}, 3);
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(3);
 	assert_int_equal(a.refused.code, ERR_NONE);
 	assert_int_equal(w.made_count, 1);
@@ -287,7 +342,7 @@ static void an_address_that_fails_at_once_gives_way_to_the_next(void **state)
 	assert_non_null(a.got);
 	upstream_pool_release(&w.pool, a.got, false);
 	/* and the one that worked comes first from now on */
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(3);
 	assert_int_equal(w.tried_count, 4);
 	assert_int_equal(w.tried[3], 3);
@@ -299,7 +354,7 @@ static void an_address_that_fails_later_does_so_too(void **state)
 {
 	struct asker a;
 	memcpy(w.no_route, (uint8_t[]){2, 0}, 2);
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(3);
 	upstream_pool_ended(&w.pool, w.made[0], ERR_OF(NETWORK, .sys = UV_ECONNREFUSED));
 	assert_int_equal(w.tried_count, 3);
@@ -315,8 +370,8 @@ static void no_address_at_all_is_refused_and_not_waited_for(void **state)
 {
 	struct asker a, b;
 	memcpy(w.no_route, (uint8_t[]){1, 2, 0}, 3);
-	assert_int_equal(lease(&a, false), ERR_NONE);
-	assert_int_equal(lease(&b, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE);
 	resolve(2);
 	assert_int_equal(a.refused.code, ERR_UPSTREAM_CONNECT);
 	assert_int_equal(b.refused.code, ERR_UPSTREAM_CONNECT);
@@ -327,12 +382,12 @@ static void no_address_at_all_is_refused_and_not_waited_for(void **state)
 static void connecting_and_resolving_have_an_end(void **state)
 {
 	struct asker a;
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	pass_ms(5001);
 	assert_int_equal(a.refused.code, ERR_UPSTREAM_NAME);
 	resolve(1); /* late: passed over */
 	assert_int_equal(w.made_count, 0);
-	assert_int_equal(lease(&a, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
 	resolve(1);
 	pass_ms(5001);
 	assert_int_equal(a.refused.code, ERR_UPSTREAM_CONNECT);
@@ -354,8 +409,8 @@ static void a_learned_limit_holds_for_all(void **state)
 {
 	struct asker a, b;
 	fill(3);
-	assert_int_equal(lease(&a, false), ERR_NONE);
-	assert_int_equal(lease(&b, false), ERR_NONE); /* one idle: made[0] */
+	assert_int_equal(lease(&a), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE); /* one idle: made[0] */
 	pass_ms(4000);
 	upstream_pool_release(&w.pool, b.got, true); /* idle for 4 s when made[0] is for 8 */
 	pass_ms(4000);
@@ -369,18 +424,54 @@ static void a_learned_limit_holds_for_all(void **state)
 	assert_int_equal(w.pool.idle_count, 0);
 }
 
+/* The service's limit is another after a while: what was learned grows back, never beyond what was set, and is learned anew where that is too long. */
+static void a_learned_limit_grows_back(void **state)
+{
+	enum { QUARTER_MS = 15 * 60 * 1000 };
+	struct asker a;
+	fill(1);
+	pass_ms(8000);
+	upstream_pool_ended(&w.pool, w.made[0], ERR_OF(CLOSED));
+	uint32_t learned = w.pool.idle.limit_ms;
+	assert_in_range(learned, 7000, 7001);
+	fill(1);
+	assert_int_equal(w.pool.idle.limit_ms, learned);
+	pass_ms(QUARTER_MS - 8000);
+	fill(1);
+	assert_int_equal(w.pool.idle.limit_ms, learned);
+	pass_ms(8000);
+	fill(1);
+	assert_int_equal(w.pool.idle.limit_ms, learned + learned / 8);
+	assert_int_equal(lease(&a), ERR_NONE); /* kept for the longer time now */
+	upstream_pool_release(&w.pool, a.got, true);
+	pass_ms(learned + 1);
+	assert_int_equal(w.pool.idle_count, 1);
+	pass_ms(learned / 8);
+	assert_int_equal(w.pool.idle_count, 0);
+
+	fill(1);
+	pass_ms(5000); /* still too long */
+	upstream_pool_ended(&w.pool, w.made[w.made_count - 1], ERR_OF(CLOSED));
+	assert_in_range(w.pool.idle.limit_ms, 4375, 4376);
+	for (unsigned quarters = 0; quarters < 24; quarters++) {
+		pass_ms(QUARTER_MS);
+		fill(1);
+	}
+	assert_int_equal(w.pool.idle.limit_ms, 50000);
+}
+
 static void closing_refuses_who_waits(void **state)
 {
 	struct asker a, b;
 	fill(1);
 	w.settings.upstream_connections = 1;
-	assert_int_equal(lease(&a, false), ERR_NONE);
-	assert_int_equal(lease(&b, false), ERR_NONE);
+	assert_int_equal(lease(&a), ERR_NONE);
+	assert_int_equal(lease(&b), ERR_NONE);
 	upstream_pool_close(&w.pool);
 	assert_int_equal(b.refused.code, ERR_DRAINING);
 	upstream_pool_release(&w.pool, a.got, true);
 	assert_int_equal(w.closed_count, 1);
-	assert_int_equal(lease(&b, false), ERR_DRAINING);
+	assert_int_equal(lease(&b), ERR_DRAINING);
 }
 
 int main(void)
@@ -389,6 +480,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	        CASE(newest_idle_connection_is_lent_first),
 	        CASE(a_second_try_wants_a_new_connection),
+	        CASE(in_a_full_pool_an_idle_one_makes_room_for_a_second_try),
+	        CASE(a_second_try_is_not_given_what_was_just_released),
 	        CASE(connections_and_queue_have_their_limits),
 	        CASE(who_left_the_queue_is_passed_over),
 	        CASE(a_lost_connection_makes_room_for_who_waits),
@@ -398,6 +491,7 @@ int main(void)
 	        CASE(connecting_and_resolving_have_an_end),
 	        CASE(idle_connections_are_retired),
 	        CASE(a_learned_limit_holds_for_all),
+	        CASE(a_learned_limit_grows_back),
 	        CASE(closing_refuses_who_waits),
 #undef CASE
 	};
