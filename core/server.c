@@ -43,6 +43,15 @@ static void name_authentication_metrics(void)
 	metric_labels(METRIC_LABEL_DECISION, decisions, DECISION_REASON_COUNT);
 }
 
+static void name_proxy_metrics(void)
+{
+	static char text[PROXY_REASON_COUNT][16];
+	static const char *reasons[PROXY_REASON_COUNT];
+	for (unsigned i = 0; i < PROXY_REASON_COUNT; i++)
+		reasons[i] = lower_case(proxy_reason_names[i], text[i], sizeof(text[i]));
+	metric_labels(METRIC_LABEL_PROXY_REASON, reasons, PROXY_REASON_COUNT);
+}
+
 static void name_metrics(void)
 {
 	static const char *ops[OP_COUNT], *reasons[GUARD_COUNT];
@@ -64,6 +73,7 @@ static void name_metrics(void)
 		close_names[i] = lower[i];
 	}
 	name_authentication_metrics();
+	name_proxy_metrics();
 	metric_labels(METRIC_LABEL_OP, ops, OP_COUNT);
 	metric_labels(METRIC_LABEL_GUARD_REASON, reasons, GUARD_COUNT);
 	metric_labels(METRIC_LABEL_CLOSE_REASON, close_names, CLOSE_COUNT);

@@ -79,7 +79,7 @@ static struct err open_listener(struct worker *w, size_t i, const struct worker_
 		                               .tickets = o->tickets};
 		TRY(tls_server_new(&t, &wl->tls));
 	}
-	entrance_open(&wl->entrance, ls);
+	TRY(entrance_open(&wl->entrance, ls));
 	wl->listener.context = &wl->entrance;
 	wl->listener.on_connection = on_connection;
 	wl->listener.on_closed = on_listener_closed;
@@ -144,8 +144,10 @@ void worker_done(struct worker *w)
 	loop_done(&w->loop);
 	authlist_unref(w->offered);
 	relay_done(&w->relay);
-	for (size_t i = 0; w->listeners && i < w->settings->listener_count; i++)
+	for (size_t i = 0; w->listeners && i < w->settings->listener_count; i++) {
 		tls_server_free(w->listeners[i].tls);
+		entrance_close(&w->listeners[i].entrance);
+	}
 	free(w->listeners);
 	request_log_buffer_free(w->log);
 	metric_block_free(w->metrics);

@@ -11,7 +11,8 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv
 	libjansson-dev liblmdb-dev libkrb5-dev libldap-dev libsasl2-dev android-libboringssl-dev $packages_llhttp"
 packages_try="$packages_build openssl python3 curl krb5-kdc krb5-admin-server krb5-user"
 packages_test="$packages_try python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
-	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev"
+	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev
+	haproxy nginx libnginx-mod-stream"
 # A real Active Directory for the tests (tests/support/adlab): controllers, a member with winbind, and their clients.
 packages_lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldap-utils smbclient
 	python3-samba libsasl2-modules-gssapi-mit ldb-tools iproute2 util-linux"

@@ -78,6 +78,9 @@ static void free_listener(struct listener_settings *l)
 		free(l->certificates[i]);
 		free(l->keys[i]);
 	}
+	for (size_t i = 0; i < l->balancer_count; i++)
+		free(l->balancers[i]);
+	free(l->balancers);
 }
 
 static void free_credential(struct credential_settings *c)

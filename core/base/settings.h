@@ -12,6 +12,9 @@ struct listener_settings {
 	char *address;                   /* "0.0.0.0:443", "[::]:80" */
 	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
 	uint8_t behind;                  /* enum behind */
+	bool proxy_protocol;             /* a PROXY header (version 1 or 2) is required */
+	char **balancers;                /* addresses and prefixes whose header is believed */
+	size_t balancer_count;
 };
 
 struct realm_settings { /* a Kerberos realm whose accounts may be callers */

@@ -206,13 +206,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
 	*out = uv_buf_init(NULL, 0);
 }
 
-/* Decrypts l->cipher[0..n). False: do not read on. */
-static bool decrypt(struct stream *s, size_t n)
+/* False: do not read on. bytes: in l->cipher. */
+static bool decrypt(struct stream *s, const char *bytes, size_t n)
 {
 	struct loop *l = s->loop;
 	struct err why = OK;
 	l->turn = l->input_of = s;
-	l->input = l->cipher;
+	l->input = bytes;
 	l->input_len = n;
 	if (s->state == STREAM_HANDSHAKE) {
 		int done = tls_conn_handshake(s->tls, &why);
@@ -249,11 +249,26 @@ static bool decrypt(struct stream *s, size_t n)
 	return true;
 }
 
+/* Once a connection, of those that have a preface; what stands behind it in the same bytes goes where it belongs. */
+static void read_preface(struct stream *s, char *bytes, size_t n)
+{
+	size_t used = s->events->on_preface(s, bytes, n);
+	CHECK(used <= n);
+	if (s->state == STREAM_PREFACE || s->state >= STREAM_CLOSING || used == n)
+		return;
+	if (s->tls) {
+		decrypt(s, bytes + used, n - used);
+		return;
+	}
+	memcpy(s->loop->plain, bytes + used, n - used);
+	s->events->on_bytes(s, s->loop->plain, n - used);
+}
+
 static void on_readable(struct stream *s)
 {
 	struct loop *l = s->loop;
 	for (int i = 0; i < READS_PER_EVENT; i++) {
-		char *to = s->tls ? l->cipher : l->plain;
+		char *to = s->tls || s->state == STREAM_PREFACE ? l->cipher : l->plain;
 		ssize_t n = recv(s->fd, to, LOOP_READ_BYTES, 0);
 		if (n < 0) {
 			if (errno == EINTR)
@@ -272,8 +287,10 @@ static void on_readable(struct stream *s)
 				gone(s, s->tls ? ERR_OF(TRUNCATED) : ERR_OF(CLOSED));
 			return;
 		}
-		if (s->tls) {
-			if (!decrypt(s, (size_t)n))
+		if (s->state == STREAM_PREFACE) {
+			read_preface(s, to, (size_t)n);
+		} else if (s->tls) {
+			if (!decrypt(s, to, (size_t)n))
 				return;
 		} else {
 			s->events->on_bytes(s, to, (size_t)n);
@@ -322,7 +339,7 @@ static struct err begin(struct stream *s)
 	return failed ? ERR_OF(NETWORK, .sys = failed) : OK;
 }
 
-struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_server *tls)
+static struct err take(struct stream *s, uv_stream_t *listening)
 {
 	int failed = uv_tcp_init(&s->loop->uv, &s->tcp);
 	if (failed)
@@ -330,12 +347,30 @@ struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_se
 	s->loop->open_streams++;
 	s->state = STREAM_OPEN;
 	failed = uv_accept(listening, (uv_stream_t *)&s->tcp);
-	if (failed)
-		return ERR_OF(NETWORK, .sys = failed);
+	return failed ? ERR_OF(NETWORK, .sys = failed) : OK;
+}
+
+struct err stream_begin(struct stream *s, struct tls_server *tls)
+{
+	s->state = STREAM_OPEN;
 	if (tls) {
 		TRY(tls_conn_accept(tls, s->loop, &s->tls));
 		s->state = STREAM_HANDSHAKE;
 	}
+	return OK;
+}
+
+struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_server *tls)
+{
+	TRY(take(s, listening));
+	TRY(stream_begin(s, tls));
+	return begin(s);
+}
+
+struct err stream_accept_preface(struct stream *s, uv_stream_t *listening)
+{
+	TRY(take(s, listening));
+	s->state = STREAM_PREFACE;
 	return begin(s);
 }
 

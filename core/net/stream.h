@@ -13,6 +13,9 @@
 #include <netinet/in.h>
 
 struct stream_events {
+	/* Of stream_accept_preface() only, NULL elsewhere: bytes before TLS; valid until it returns. Returns how many of them belong to the preface: all, and
+	 * it waits for more, or it has called stream_begin() for what is behind them, or stream_close(). */
+	size_t (*on_preface)(struct stream *s, const char *bytes, size_t n);
 	/* Connected, TLS finished. Not called for accepted plain connections. */
 	void (*on_ready)(struct stream *s);
 	/* Valid until it returns. May be written over, also LOOP_HEADROOM bytes before and LOOP_TAILROOM behind. */
@@ -27,7 +30,15 @@ struct stream_events {
 	void (*on_closed)(struct stream *s);
 };
 
-enum stream_state { STREAM_NEW, STREAM_CONNECTING, STREAM_HANDSHAKE, STREAM_OPEN, STREAM_CLOSING, STREAM_CLOSED };
+enum stream_state {
+	STREAM_NEW,
+	STREAM_CONNECTING,
+	STREAM_PREFACE,
+	STREAM_HANDSHAKE,
+	STREAM_OPEN,
+	STREAM_CLOSING,
+	STREAM_CLOSED
+};
 
 struct stream {
 	uv_tcp_t tcp;
@@ -47,6 +58,10 @@ void stream_init(struct stream *s, struct loop *l, const struct stream_events *e
 /* Takes the connection that waits at a listening handle. tls: the TLS to speak, or NULL. The handshake runs by itself.
  * After an error, here and in stream_connect(): stream_close(), which may call on_closed at once. */
 struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_server *tls);
+/* The same, but something comes before TLS and HTTP that the owner reads: on_preface, until stream_begin(). Until then nothing can be written. */
+struct err stream_accept_preface(struct stream *s, uv_stream_t *listening);
+/* From inside on_preface. After an error: stream_close(). */
+struct err stream_begin(struct stream *s, struct tls_server *tls);
 /* Begins to connect; then on_ready or on_gone. tls NULL: plain. session key: one host name at one tls_client. */
 struct err stream_connect(struct stream *s, const struct sockaddr *address, struct tls_client *tls);
 void stream_close(struct stream *s);

@@ -1,6 +1,6 @@
 #include "core/ops/config_check.h"
 #include "core/base/address.h"
-#include "core/ops/address_list.h"
+#include "core/base/address_list.h"
 #include "proto/uri.h"
 
 #include <arpa/inet.h>

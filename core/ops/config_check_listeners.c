@@ -48,9 +48,37 @@ static void check_behind(const struct settings *s, size_t i, const struct config
 		        i, at->row[SETTING_auth_ntlm].line);
 }
 
+static void check_proxy_protocol(const struct settings *s, size_t i, const struct config_places *at,
+                                 struct config_problems *p)
+{
+	const struct listener_settings *l = &s->listeners[i];
+	const struct config_listener_places *place = &at->listener[i];
+	if (l->proxy_protocol && l->behind == BEHIND_DIRECT)
+		config_problem(p, place->proxy_protocol,
+		               "listeners[%zu].proxy_protocol is true, but nothing stands before this listener to send "
+		               "the header: write behind: l4, too, or take proxy_protocol away",
+		               i);
+	if (l->proxy_protocol && l->balancer_count == 0 && !place->balancers.line)
+		config_problem(
+		        p, place->proxy_protocol,
+		        "listeners[%zu].balancers is missing: the header says whose a connection is, so name the "
+		        "addresses from which it is believed, balancers: [192.0.2.10, 192.0.2.11]",
+		        i);
+	else if (l->proxy_protocol && l->balancer_count == 0)
+		config_problem(p, place->balancers,
+		               "listeners[%zu].balancers is empty, so every connection would be closed", i);
+	else if (!l->proxy_protocol && place->balancers.line)
+		config_problem(p, place->balancers,
+		               "listeners[%zu].balancers says whose PROXY header is believed, and this listener reads "
+		               "none: write proxy_protocol: true, too, or take balancers away",
+		               i);
+}
+
 void config_check_listeners(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	check_addresses(s, at, p);
-	for (size_t i = 0; i < s->listener_count; i++)
+	for (size_t i = 0; i < s->listener_count; i++) {
 		check_behind(s, i, at, p);
+		check_proxy_protocol(s, i, at, p);
+	}
 }

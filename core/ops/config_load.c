@@ -1,5 +1,5 @@
 #include "core/ops/config_load.h"
-#include "core/ops/address_list.h"
+#include "core/base/address_list.h"
 #include "core/ops/config_load_credentials.h"
 #include "core/ops/config_load_listeners.h"
 #include "core/ops/config_load_realms.h"

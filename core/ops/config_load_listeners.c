@@ -1,4 +1,5 @@
 #include "core/ops/config_load_listeners.h"
+#include "core/base/address_list.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -122,10 +123,62 @@ static void read_behind(struct reader *r, const struct key *key, struct listener
 	read_word(r, name_of(l->name, key->text).text, words, &r->settings->listeners[l->index].behind);
 }
 
+static void read_proxy_protocol(struct reader *r, const struct key *key, struct listener_reading *l)
+{
+	struct name n = name_of(l->name, key->text);
+	places_of(r, l)->proxy_protocol = reader_place(r);
+	if (reader_expect_scalar(r, n.text))
+		reader_bool(r, n.text, &r->settings->listeners[l->index].proxy_protocol);
+}
+
+static void read_balancer(struct reader *r, void *context)
+{
+	struct listener_reading *l = context;
+	struct listener_settings *into = &r->settings->listeners[l->index];
+	struct name n = name_of(l->name, "balancers");
+	struct address_prefix prefix;
+	if (!reader_expect_scalar(r, n.text))
+		return;
+	if (into->balancer_count == CONFIG_BALANCERS_MAX) {
+		config_problem(r->problems, reader_place(r), "%s has more than %d entries: use prefixes", n.text,
+		               CONFIG_BALANCERS_MAX);
+		r->stopped = true;
+		return;
+	}
+	char **more = realloc(into->balancers, (into->balancer_count + 1) * sizeof(*more));
+	if (more)
+		into->balancers = more;
+	char *text = more ? strndup(reader_scalar(r).at, reader_scalar(r).len) : NULL;
+	if (!text) {
+		reader_no_memory(r);
+		return;
+	}
+	more[into->balancer_count++] = text;
+	const char *wrong =
+	        strlen(text) == reader_scalar(r).len ? address_prefix_parse(text, &prefix) : "an address or a prefix";
+	if (wrong)
+		config_problem(r->problems, reader_place(r), "an entry of %s must be %s", n.text, wrong);
+	else if (prefix.bits == 0 || prefix.bits == 96)
+		config_problem(r->problems, reader_place(r),
+		               "an entry of %s is everybody, so everybody could say that a connection is somebody "
+		               "else's: name the balancers' own addresses",
+		               n.text);
+}
+
+static void read_balancers(struct reader *r, const struct key *key, struct listener_reading *l)
+{
+	reader_list(r, key, name_of(l->name, key->text).text, &places_of(r, l)->balancers, read_balancer, l,
+	            "balancers: [192.0.2.10, 192.0.2.11]");
+}
+
 static const struct {
 	const char *name;
 	void (*read)(struct reader *r, const struct key *key, struct listener_reading *l);
-} members[] = {{"address", read_address}, {"tls", read_tls}, {"behind", read_behind}};
+} members[] = {{"address", read_address},
+               {"tls", read_tls},
+               {"behind", read_behind},
+               {"proxy_protocol", read_proxy_protocol},
+               {"balancers", read_balancers}};
 
 static void listener_member(struct reader *r, const struct key *key, void *context)
 {
@@ -146,7 +199,7 @@ static void listener_member(struct reader *r, const struct key *key, void *conte
 		members[i].read(r, key, l);
 		return;
 	}
-	reader_unknown(r, key, "in a listener, which has address, tls and behind", names);
+	reader_unknown(r, key, "in a listener, which has address, tls, behind, proxy_protocol and balancers", names);
 }
 
 static void read_listener(struct reader *r, void *context)

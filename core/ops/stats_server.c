@@ -2,7 +2,7 @@
 #include "core/base/log.h"
 #include "core/net/listener.h"
 #include "core/net/timers.h"
-#include "core/ops/address_list.h"
+#include "core/base/address_list.h"
 #include "proto/http_parse.h"
 #include "proto/http_write.h"
 

@@ -66,7 +66,7 @@ struct err authz_decide(struct exchange *x)
 	const char *why = decision_row(who->decision.reason)->text;
 	switch (who->decision.verdict) {
 	case VERDICT_YES:
-		if (c->entrance->behind == BEHIND_DIRECT)
+		if (c->entrance->behind == BEHIND_DIRECT || c->address_told)
 			warn_about_loopback(client_conn_address(c, address));
 		return OK;
 	case VERDICT_NO:

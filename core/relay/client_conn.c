@@ -33,7 +33,7 @@ static void mark_unfinished(struct client_conn *c, bool unfinished)
 	metric_set(r->metrics, METRIC_unfinished_head, 0, 0, (int64_t)r->unfinished_bytes);
 }
 
-static void held_drop(struct client_conn *c)
+void client_conn_drop_held(struct client_conn *c)
 {
 	if (!c->held)
 		return;
@@ -43,8 +43,7 @@ static void held_drop(struct client_conn *c)
 	c->held = NULL;
 }
 
-/* False: no memory. */
-static bool held_append(struct client_conn *c, const char *bytes, size_t n)
+bool client_conn_hold(struct client_conn *c, const char *bytes, size_t n)
 {
 	bool unfinished = c->unfinished;
 	size_t have = c->held ? c->held->n : 0, cap = c->held ? c->held->cap : 0;
@@ -74,11 +73,11 @@ static void settle(struct client_conn *c)
 	if (c->io.state >= STREAM_CLOSING || c->lingering)
 		return;
 	if (left.n == 0) {
-		held_drop(c);
+		client_conn_drop_held(c);
 		return;
 	}
 	if (left.in_place) {
-		if (!held_append(c, left.at, left.n)) {
+		if (!client_conn_hold(c, left.at, left.n)) {
 			client_conn_reset(c, CLOSE_FULL);
 			return;
 		}
@@ -179,6 +178,11 @@ const char *client_conn_address(struct client_conn *c, char out[static 64])
 	return address_text(&a, out);
 }
 
+static size_t on_preface(struct stream *s, const char *bytes, size_t n)
+{
+	return entrance_on_preface(conn_of(s), bytes, n);
+}
+
 static void on_ready(struct stream *s)
 {
 	struct client_conn *c = conn_of(s);
@@ -202,7 +206,7 @@ static void on_bytes(struct stream *s, char *bytes, size_t n)
 		return;
 	}
 	if (c->held) {
-		if (!held_append(c, bytes, n)) {
+		if (!client_conn_hold(c, bytes, n)) {
 			client_conn_reset(c, CLOSE_FULL);
 			return;
 		}
@@ -234,7 +238,9 @@ static void on_gone(struct stream *s, struct err why)
 		client_conn_reset(c, c->close_reason); /* nothing is left to lose: both directions ended */
 		return;
 	}
-	if (c->exchange) {
+	if (s->state == STREAM_PREFACE && c->held) {
+		entrance_refuse(c, PROXY_CUT);
+	} else if (c->exchange) {
 		client_conn_turn(c, EV_CLIENT_GONE);
 		if (c->io.state < STREAM_CLOSING)
 			client_conn_reset(c, CLOSE_ABANDONED);
@@ -252,7 +258,7 @@ static void on_closed(struct stream *s)
 {
 	struct client_conn *c = conn_of(s);
 	struct relay *r = c->relay;
-	held_drop(c);
+	client_conn_drop_held(c);
 	authn_forget(c);
 	r->clients--;
 	if (c->refused)
@@ -274,6 +280,7 @@ static void on_closed(struct stream *s)
 }
 
 static const struct stream_events events = {
+        .on_preface = on_preface,
         .on_ready = on_ready,
         .on_bytes = on_bytes,
         .on_blocked = on_blocked,
@@ -291,7 +298,7 @@ static void leave(struct client_conn *c, enum close_reason why)
 		metric_add(c->relay->metrics, METRIC_closes, why, 0, 1);
 	}
 	c->close_reason = (uint8_t)why;
-	held_drop(c);
+	client_conn_drop_held(c);
 }
 
 /* At the limit one makes room, and its descriptor is free at once: the one that has been idle longest, or one that has had its last answer. */
@@ -352,6 +359,7 @@ void client_conn_accept(struct relay *r, struct listener *from)
 	*c = (struct client_conn){0};
 	c->relay = r;
 	c->entrance = from->context;
+	c->tls_server = from->tls;
 	c->tls = from->tls != NULL;
 	c->per_request = c->entrance->behind == BEHIND_L7;
 	deadline_init(&c->deadline);
@@ -362,13 +370,15 @@ void client_conn_accept(struct relay *r, struct listener *from)
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, 1);
 	metric_add(r->metrics, METRIC_per_request_connections, 0, 0, c->per_request);
 	bool full = all > r->clients_max && !make_room(r);
-	struct err failed = stream_accept(&c->io, (uv_stream_t *)&from->tcp, full || poor ? NULL : from->tls);
+	bool preface = c->entrance->proxy_protocol && !full && !poor;
+	struct err failed = preface ? stream_accept_preface(&c->io, (uv_stream_t *)&from->tcp)
+	                            : stream_accept(&c->io, (uv_stream_t *)&from->tcp, full || poor ? NULL : from->tls);
 	if (failed.code || poor)
 		client_conn_reset(c, poor ? CLOSE_FULL : CLOSE_NETWORK);
 	else if (full)
 		turn_away(c, all - 1);
-	else
-		client_conn_wait(c, c->tls ? WAIT_HEAD : WAIT_IDLE);
+	else if (!preface || entrance_admits(c))
+		client_conn_wait(c, c->tls || preface ? WAIT_HEAD : WAIT_IDLE);
 }
 
 void client_conn_close(struct client_conn *c, enum close_reason why)

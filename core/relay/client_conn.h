@@ -18,6 +18,7 @@ struct client_conn {
 	struct stream io;
 	struct relay *relay;
 	const struct entrance *entrance; /* of its listener; borrowed */
+	struct tls_server *tls_server;   /* the same; NULL: plain */
 	struct deadline deadline;        /* in relay->waits[wait] */
 	struct exchange *exchange;
 	struct held *held;
@@ -30,9 +31,10 @@ struct client_conn {
 	uint8_t wait, close_reason;
 	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1, refused : 1;
 	bool proven : 1, mid_logon : 1;
-	bool per_request : 1; /* something that mixes callers may stand between: no identity is kept */
-	uint8_t failures : 2; /* of logons, in a row */
-	uint8_t address[16];  /* IPv6 or mapped IPv4; asked for at the first log line */
+	bool per_request : 1;  /* something that mixes callers may stand between: no identity is kept */
+	bool address_told : 1; /* by a PROXY header: it is the caller's, not a balancer's */
+	uint8_t failures : 2;  /* of logons, in a row */
+	uint8_t address[16];   /* IPv6 or mapped IPv4; asked for at the first log line */
 };
 
 enum client_after { CLIENT_KEEP, CLIENT_CLOSE, CLIENT_RESET };
@@ -46,6 +48,9 @@ void client_conn_wait(struct client_conn *c, enum wait w);
 void client_conn_turn(struct client_conn *c, unsigned event);
 /* The caller's address in words; "?" when the connection is gone already. */
 const char *client_conn_address(struct client_conn *c, char out[static 64]);
+/* Raw bytes to wait with, in held. false: no memory. */
+bool client_conn_hold(struct client_conn *c, const char *bytes, size_t n);
+void client_conn_drop_held(struct client_conn *c);
 /* Ends it: in good order, or with a reset. */
 void client_conn_close(struct client_conn *c, enum close_reason why);
 void client_conn_reset(struct client_conn *c, enum close_reason why);

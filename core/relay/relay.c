@@ -14,6 +14,8 @@ static void on_expired(struct deadline *d, struct deadline_queue *q)
 		client_conn_reset(c, c->close_reason);
 	else if (c->exchange)
 		client_conn_turn(c, EV_TIMEOUT);
+	else if (c->io.state == STREAM_PREFACE)
+		entrance_refuse(c, PROXY_SLOW);
 	else if (w == WAIT_HEAD) /* a TLS handshake that does not end */
 		client_conn_reset(c, CLOSE_SLOW);
 	else

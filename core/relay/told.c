@@ -15,7 +15,7 @@ static struct {
 	} all[TOLD_PEERS];
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-bool told_once(enum told_what what, const uint8_t peer[static 16])
+bool told_once(unsigned what, const uint8_t peer[static 16])
 {
 	usec_t now = clock_now();
 	pthread_mutex_lock(&table.lock);

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum told_what { TOLD_PROXY_SIGNS, TOLD_PROXY_HEADER };
+enum told_what { TOLD_PROXY_SIGNS, TOLD_PROXY_HEADER /* and a number for why */ };
 enum { TOLD_PEERS = 128, TOLD_AGAIN_S = 3600 };
 
 /* peer: IPv6 or mapped IPv4. true: not told yet, and taken as told from now on. */
-bool told_once(enum told_what what, const uint8_t peer[static 16]);
+bool told_once(unsigned what, const uint8_t peer[static 16]);

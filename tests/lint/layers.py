@@ -17,17 +17,15 @@ ROOMS = {
     "core/cloud/": ["core/base/", "core/crypto/", "core/net/", "proto/"],
     "core/relay/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/"],
     "core/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/"],
-    "core/ops/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/config_",
-                  "core/ops/address_list"],
-    "core/ops/config_": ["core/base/", "proto/", "core/ops/address_list"],  # a library without TLS, for authd
-    "core/ops/address_list": [],
+    "core/ops/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/config_"],
+    "core/ops/config_": ["core/base/", "proto/"],  # a library without TLS, for authd
     "core/ctl/": ["core/base/", "core/ops/", "core/ops/config_"],
     "core/authd/": ["core/base/", "proto/", "core/ops/config_"],
     "core/main.c": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/",
                     "core/ops/config_"],
     "bench/": ["core/base/", "core/crypto/", "core/net/", "proto/", "store/"],
     "tests/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/",
-               "core/ops/config_", "core/ops/address_list", "core/ctl/", "core/authd/", "bench/"],
+               "core/ops/config_", "core/ctl/", "core/authd/", "bench/"],
 }
 
 # header (a pattern): files that may include it, and why there is a list at all

@@ -59,6 +59,18 @@ struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_se
 	return OK;
 }
 
+struct err stream_accept_preface(struct stream *s, uv_stream_t *listening)
+{
+	wire_new(s, STREAM_PREFACE);
+	return OK;
+}
+
+struct err stream_begin(struct stream *s, struct tls_server *tls)
+{
+	s->state = STREAM_OPEN;
+	return OK;
+}
+
 struct err stream_connect(struct stream *s, const struct sockaddr *address, struct tls_client *tls)
 {
 	wire_new(s, STREAM_CONNECTING);

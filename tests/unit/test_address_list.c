@@ -1,4 +1,4 @@
-#include "core/ops/address_list.h"
+#include "core/base/address_list.h"
 #include "core/base/check.h"
 
 #include <arpa/inet.h>
