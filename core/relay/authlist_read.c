@@ -1,5 +1,6 @@
 #include "core/relay/authlist_read.h"
 
+#include "core/base/check.h"
 #include "core/crypto/crypto.h"
 
 #include <errno.h>
@@ -15,17 +16,54 @@ static bool unreadable(struct authlist_reading *r, const char *what)
 	return false;
 }
 
+static bool cannot_be_opened(struct authlist_reading *r)
+{
+	static const struct {
+		int error;
+		const char *mend;
+	} rows[] = {
+	        {ENOENT, "put it there, or correct list.file"},
+	        {ENOTDIR, "a part of its path is no directory; correct list.file"},
+	        {ELOOP, "its symbolic links lead in a circle"},
+	        {EACCES, "the node's user must be allowed to read it and to pass every directory above it"},
+	        {ESTALE, "the file server that it was on has changed; mount it again"},
+	        {EMFILE, "raise the limit of open files of the service (LimitNOFILE)"},
+	};
+	const char *mend = "";
+	for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+		if (rows[i].error == errno)
+			mend = rows[i].mend;
+	snprintf(r->problem, sizeof(r->problem), "cannot be opened: %s%s%s", strerror(errno), *mend ? "; " : "", mend);
+	return false;
+}
+
+/* Something is there, but not a list's file; false. */
+static bool is_a_list(struct authlist_reading *r, const struct stat *st)
+{
+	if (S_ISDIR(st->st_mode))
+		snprintf(r->problem, sizeof(r->problem), "is a directory; list.file names the file itself");
+	else if (!S_ISREG(st->st_mode))
+		snprintf(r->problem, sizeof(r->problem), "is no ordinary file but a pipe, socket or device");
+	else if (st->st_size == 0)
+		snprintf(r->problem, sizeof(r->problem),
+		         "is an empty file: it was not written to its end; a list without entries is "
+		         "{\"version\": 1, \"entries\": []}");
+	else if (st->st_size > AUTHLIST_DOC_BYTES_MAX)
+		snprintf(r->problem, sizeof(r->problem), "has %lld bytes, more than the %d that a list may have",
+		         (long long)st->st_size, AUTHLIST_DOC_BYTES_MAX);
+	else
+		return true;
+	return false;
+}
+
 /* The whole file, malloc'd. */
 static bool read_open_file(struct authlist_reading *r, int fd, char **text, size_t *len)
 {
 	struct stat st;
 	if (fstat(fd, &st))
 		return unreadable(r, "cannot be examined");
-	if (!S_ISREG(st.st_mode) || st.st_size > AUTHLIST_DOC_BYTES_MAX) {
-		snprintf(r->problem, sizeof(r->problem), "is no ordinary file of at most %d bytes",
-		         AUTHLIST_DOC_BYTES_MAX);
+	if (!is_a_list(r, &st))
 		return false;
-	}
 	size_t room = (size_t)st.st_size + 1, n = 0;
 	*text = malloc(room);
 	if (!*text)
@@ -62,7 +100,7 @@ void authlist_read_file(struct authlist_reading *r)
 	/* Not blocking: a pipe under that name would hold up the thread for ever. */
 	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	r->good = fd >= 0 ? read_open_file(r, fd, &text, &len) && authlist_read_text(r, slice_of(text, len))
-	                  : unreadable(r, "cannot be opened");
+	                  : cannot_be_opened(r);
 	free(text);
 	if (fd >= 0)
 		close(fd);

@@ -25,8 +25,8 @@ struct authlist_sync {
 	bool from_copy;           /* current was kept from before the start; its source has not said it since */
 	struct reading reading;
 	struct authlist_keep keep;
-	bool busy;        /* a reading is under way */
-	bool again, tell; /* one more after it; event 1004 although nothing changed */
+	bool busy;  /* a reading is under way */
+	bool again; /* one more after it */
 	bool closing;
 	uv_timer_t period, settle; /* every list.refresh_s; after a change, until the file is still */
 	uv_fs_poll_t watch;
@@ -87,19 +87,21 @@ static void tell_rows(struct telling *t, const struct authlist_rows *rows)
 	}
 }
 
-static void tell_list(const struct authlist_sync *s)
+/* Every reading that went well names all of it: what is in force now shall be found near the end of the log, not where it last changed. */
+static void tell_list(const struct authlist_sync *s, bool same)
 {
 	const struct authlist_rows *rows = authlist_rows_of(s->current);
 	char hash[2 * AUTHLIST_HASH_BYTES + 1];
 	struct telling t = {.first = true};
 	crypto_hex(authlist_hash(s->current), AUTHLIST_HASH_BYTES, hash);
 	if (rows->entry_count == 0) {
-		event_log(EVENT_LIST_EMPTY, "%s has no entries; SHA-256 %s", s->path, hash);
+		event_log(EVENT_LIST_EMPTY, "%s has no entries%s; SHA-256 %s", s->path, same ? ", as before" : "",
+		          hash);
 		return;
 	}
-	t.n = (size_t)snprintf(t.line, sizeof(t.line),
-	                       "%zu entries, %zu denials, generation %llu, SHA-256 %s: ", rows->entry_count,
-	                       rows->denial_count, (unsigned long long)authlist_generation(s->current), hash);
+	t.n = (size_t)snprintf(t.line, sizeof(t.line), "%s%zu entries, %zu denials, generation %llu, SHA-256 %s: ",
+	                       same ? "read again, unchanged: " : "", rows->entry_count, rows->denial_count,
+	                       (unsigned long long)authlist_generation(s->current), hash);
 	tell_rows(&t, rows);
 	tell_line(&t);
 }
@@ -125,15 +127,13 @@ static void refused(struct authlist_sync *s, const char *problem)
 
 static void take(struct authlist_sync *s, struct authlist_reading *r)
 {
-	bool tell = s->tell || s->from_copy, same; /* what was kept is told when its source says it too */
-	s->tell = false;
 	if (!r->good) {
 		authlist_rows_done(&r->rows);
 		refused(s, r->problem);
 		return;
 	}
 	s->problem[0] = 0;
-	same = s->current && memcmp(r->hash, authlist_hash(s->current), sizeof(r->hash)) == 0;
+	bool same = s->current && memcmp(r->hash, authlist_hash(s->current), sizeof(r->hash)) == 0;
 	if (same) {
 		authlist_rows_done(&r->rows);
 		authlist_confirm(s->current, clock_now());
@@ -153,8 +153,7 @@ static void take(struct authlist_sync *s, struct authlist_reading *r)
 	}
 	s->from_copy = false;
 	authlist_keep_put(&s->keep, r->document, r->document_len);
-	if (!same || tell)
-		tell_list(s);
+	tell_list(s, same);
 }
 
 /* ---- the list of before the start ---- */
@@ -269,7 +268,6 @@ static void on_change(uv_fs_poll_t *watch, int status, const uv_stat_t *before, 
 
 void authlist_sync_refresh(struct authlist_sync *s)
 {
-	s->tell = true;
 	begin_reading(s);
 }
 
@@ -311,7 +309,6 @@ struct err authlist_sync_replace(struct authlist_sync *s, struct slice document,
 	}
 	s->reading.stale = true; /* if one is under way, it may have read the file of before */
 	s->again |= s->busy;
-	s->tell = true;
 	take(s, &r);
 	if (!s->problem[0])
 		return OK;

@@ -1,6 +1,6 @@
 /* Keeps the list of authorized servers current: reads list.file at the start, when it changes, every list.refresh_s and on demand; checks it whole, and
  * keeps the last good one in memory and in node.state_directory. Owned by the server; main thread. Files are read in the thread pool (but at the
- * start), so a slow disk holds up neither this thread nor a request. Tells events 1004, 2003, 3001 and 4050. */
+ * start), so a slow disk holds up neither this thread nor a request. Tells event 1004 or 2003 of every reading that went well, 3001 of every other, and 4050. */
 #pragma once
 #include "core/net/loop.h"
 #include "core/base/settings.h"
@@ -21,7 +21,7 @@ struct authlist_sync_options {
 
 /* Reads the list. A list that cannot be had is no error: event 3001, and nobody gets a yes. ERR_NO_MEMORY, ERR_NETWORK. */
 struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out);
-/* Reads it anew, changed or not; event 1004 tells all of it again. */
+/* Reads it anew now, changed or not. */
 void authlist_sync_refresh(struct authlist_sync *s);
 /* Called when a reading is over, well or not, and no other follows it at once. One receiver; NULL: none. */
 void authlist_sync_on_settled(struct authlist_sync *s, void (*settled)(void *context), void *context);
