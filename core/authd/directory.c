@@ -364,18 +364,19 @@ struct directory_realm *directory_realm_named(struct directory *d, struct slice 
 	return NULL;
 }
 
-struct directory_realm *directory_realm_of(struct directory *d, const struct sid *s, bool *unreachable)
+struct directory_realm *directory_realm_of(struct directory *d, const struct sid *s,
+                                           struct directory_problem *unreachable)
 {
-	struct directory_problem why;
-	bool missed = false;
 	struct directory_realm *found = NULL;
+	if (unreachable)
+		unreachable->what[0] = 0;
 	for (size_t i = 0; i < d->realm_count && found == NULL; i++) {
+		struct directory_problem why;
 		const struct directory_facts *facts = directory_facts_of(&d->realms[i], &why);
-		missed |= facts == NULL;
 		if (facts && (sid_is_of_domain(s, &facts->sid) || sid_compare(s, &facts->sid) == 0))
 			found = &d->realms[i];
+		else if (!facts && unreachable && !unreachable->what[0])
+			*unreachable = why;
 	}
-	if (unreachable)
-		*unreachable = missed;
 	return found;
 }

@@ -41,9 +41,10 @@ struct directory_facts {
 /* NULL: no controller has answered yet, and none does now; why is filled. */
 const struct directory_facts *directory_facts_of(struct directory_realm *r, struct directory_problem *why);
 /* By "CORP" or "corp.test"; by a SID of it or of an account in it. NULL: none of ours. Realms that cannot be reached are passed over; in the second case
- * unreachable (unless NULL) says whether there were some. */
+ * unreachable (unless NULL) says of the first of them why; its what is "" when there was none. */
 struct directory_realm *directory_realm_named(struct directory *d, struct slice name);
-struct directory_realm *directory_realm_of(struct directory *d, const struct sid *s, bool *unreachable);
+struct directory_realm *directory_realm_of(struct directory *d, const struct sid *s,
+                                           struct directory_problem *unreachable);
 
 /* Runs work() with a connection; anew with another controller's when it returns DIRECTORY_LOST, so work() must begin by forgetting. Anything but
  * OK, STOPPED and NOT_THERE comes with why filled, by work() or here. */

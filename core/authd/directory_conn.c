@@ -1,6 +1,8 @@
 #include "core/authd/directory_conn.h"
 
+#include "core/authd/directory_deadline.h"
 #include "core/authd/directory_login.h"
+#include "core/authd/directory_reach.h"
 #include "core/base/check.h"
 
 #include <ldap.h>
@@ -12,9 +14,12 @@
 struct directory_conn {
 	LDAP *ld;
 	char host[DIRECTORY_TEXT];
+	int port;
+	struct ldap_conncb connected; /* libldap tells of its socket, and keeps a pointer to this */
+	struct directory_deadline deadline;
 };
 
-enum { ENTRY_ATTRIBUTES = 16 };
+enum { ENTRY_ATTRIBUTES = 16, FAREWELL_US = 1000 * 1000 };
 struct directory_entry {
 	LDAP *ld;
 	LDAPMessage *message;
@@ -63,6 +68,27 @@ static void complain_ldap(struct directory_problem *why, struct directory_conn *
 
 /* ---- opening ---- */
 
+/* No bind came about. Where libldap knows only that nobody answered, the cause is looked for. */
+static void complain_opening(struct directory_problem *why, struct directory_conn *c, const struct directory_target *t,
+                             const char *doing, int code)
+{
+	bool connected = c->deadline.fd >= 0;
+	if (code != LDAP_SERVER_DOWN && code != LDAP_CONNECT_ERROR && code != LDAP_TIMEOUT)
+		complain_ldap(why, c, doing, code);
+	else if (!connected && directory_reach_fails(c->host, c->port, t->until, why))
+		return;
+	else if (connected && (code == LDAP_TIMEOUT || clock_now() >= t->until))
+		complain(why, "the controller is overloaded, or something between holds connections up",
+		         "%s: port %d takes connections, but no answer came in time", c->host, c->port);
+	else if (connected && t->bind_dn) /* libldap does not tell a certificate it refuses from one who hangs up */
+		complain(
+		        why,
+		        "the certificate must name the controller as it is called here, and ca_file hold who issued it",
+		        "%s: port %d takes connections, but TLS with it fails", c->host, c->port);
+	else
+		complain_ldap(why, c, doing, code);
+}
+
 static int no_questions(LDAP *ld, unsigned flags, void *defaults, void *interact)
 {
 	for (sasl_interact_t *in = interact; in->id != SASL_CB_LIST_END; in++) {
@@ -70,6 +96,18 @@ static int no_questions(LDAP *ld, unsigned flags, void *defaults, void *interact
 		in->len = 0;
 	}
 	return LDAP_SUCCESS;
+}
+
+static int on_connected(LDAP *ld, Sockbuf *sb, LDAPURLDesc *server, struct sockaddr *address, struct ldap_conncb *self)
+{
+	int fd = -1;
+	if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &fd) == 1)
+		directory_deadline_watch(&container_of(self, struct directory_conn, connected)->deadline, fd);
+	return LDAP_SUCCESS;
+}
+
+static void on_disconnected(LDAP *ld, Sockbuf *sb, struct ldap_conncb *self)
+{
 }
 
 static int set_up(struct directory_conn *c, const struct directory_target *t)
@@ -83,6 +121,8 @@ static int set_up(struct directory_conn *c, const struct directory_target *t)
 	r |= ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &wait);
 	r |= ldap_set_option(ld, LDAP_OPT_TIMEOUT, &wait);
 	r |= ldap_set_option(ld, LDAP_OPT_X_KEEPALIVE_IDLE, &idle_s);
+	c->connected = (struct ldap_conncb){.lc_add = on_connected, .lc_del = on_disconnected};
+	r |= ldap_set_option(ld, LDAP_OPT_CONNECT_CB, &c->connected);
 	/* The name in the service ticket is ours, not what reverse DNS says. */
 	r |= ldap_set_option(ld, LDAP_OPT_X_SASL_NOCANON, LDAP_OPT_ON);
 	if (t->bind_dn == NULL)
@@ -119,11 +159,7 @@ static bool bind_simple(struct directory_conn *c, const struct directory_target 
 	explicit_bzero(password, sizeof(password));
 	if (r == LDAP_SUCCESS)
 		return true;
-	complain_ldap(why, c, "bind over LDAPS", r);
-	if (r == LDAP_SERVER_DOWN) /* libldap does not tell a certificate it refuses from a host that is away */
-		why->mend = "see whether the controller answers at port 636 under the name in its certificate, and "
-		            "whether ca_file "
-		            "holds who issued that";
+	complain_opening(why, c, t, "bind over LDAPS", r);
 	return false;
 }
 
@@ -133,7 +169,7 @@ static bool bind_kerberos(struct directory_conn *c, const struct directory_targe
 	int r = ldap_sasl_interactive_bind_s(c->ld, NULL, "GSSAPI", NULL, NULL, LDAP_SASL_QUIET, no_questions, NULL);
 	if (r == LDAP_SUCCESS)
 		return true;
-	complain_ldap(why, c, "bind with Kerberos", r);
+	complain_opening(why, c, t, "bind with Kerberos", r);
 	return false;
 }
 
@@ -150,11 +186,18 @@ struct directory_conn *directory_conn_open(const struct directory_target *t, str
 		return NULL;
 	}
 	snprintf(c->host, sizeof(c->host), "%s", t->host);
+	c->port = port;
+	directory_deadline_init(&c->deadline);
 	if (set_up(c, t) != LDAP_OPT_SUCCESS)
 		complain(why, t->ca_file ? "see whether ca_file is a file of PEM certificates" : "",
 		         "%s: libldap does not take our settings", c->host);
-	else if (tls ? bind_simple(c, t, why) : bind_kerberos(c, t, why))
-		return c;
+	else {
+		directory_deadline_set(&c->deadline, t->until);
+		bool bound = tls ? bind_simple(c, t, why) : bind_kerberos(c, t, why);
+		directory_deadline_clear(&c->deadline);
+		if (bound)
+			return c;
+	}
 	directory_conn_close(c);
 	return NULL;
 }
@@ -163,7 +206,9 @@ void directory_conn_close(struct directory_conn *c)
 {
 	if (c == NULL)
 		return;
+	directory_deadline_set(&c->deadline, clock_now() + FAREWELL_US);
 	ldap_unbind_ext_s(c->ld, NULL, NULL);
+	directory_deadline_done(&c->deadline);
 	free(c);
 }
 
@@ -307,6 +352,7 @@ enum directory_status directory_conn_search(struct directory_conn *c, const stru
 	uint32_t given = 0;
 	int code;
 	bool more = true;
+	directory_deadline_set(&c->deadline, q->until);
 	do {
 		LDAPControl *paging = NULL;
 		code = ldap_create_page_control(c->ld, DIRECTORY_PAGE, &cookie, 0, &paging);
@@ -325,6 +371,7 @@ enum directory_status directory_conn_search(struct directory_conn *c, const stru
 		}
 		ldap_msgfree(page);
 	} while (more && code == LDAP_SUCCESS && cookie.bv_len);
+	directory_deadline_clear(&c->deadline);
 	ber_memfree(cookie.bv_val);
 	if (code != LDAP_SUCCESS)
 		complain_ldap(why, c, "search", code);

@@ -306,15 +306,15 @@ static enum directory_status expand_all(struct directory *d, const struct sid *g
 	return first;
 }
 
-static json_t *no_realm(struct directory *d, const struct sid *s, bool unreachable)
+static json_t *no_realm(const struct sid *s, const struct directory_problem *unreachable)
 {
-	char text[SID_TEXT_BYTES], what[DIRECTORY_TEXT];
+	char text[SID_TEXT_BYTES], what[2 * DIRECTORY_TEXT];
+	bool known = *unreachable->what;
 	sid_print(s, text);
-	snprintf(what, sizeof(what), "%s is of %s", text,
-	         unreachable ? "a domain that cannot be reached now" : "none of the domains in realms");
-	return directory_error(unreachable ? "unreachable" : "unknown-domain", what,
-	                       unreachable ? "see the state of the directory"
-	                                   : "add its domain to realms in the settings");
+	snprintf(what, sizeof(what), "%s is of %s%s", text,
+	         known ? "a domain that cannot be reached now: " : "none of the domains in realms", unreachable->what);
+	return directory_error(known ? "unreachable" : "unknown-domain", what,
+	                       known ? unreachable->mend : "add its domain to realms in the settings");
 }
 
 json_t *directory_ask_members(struct directory *d, const json_t *ask)
@@ -323,9 +323,9 @@ json_t *directory_ask_members(struct directory *d, const json_t *ask)
 	const char *text = json_string_value(json_object_get(ask, "sid"));
 	if (text == NULL || !sid_parse(slice_str(text), &sid))
 		return directory_error("malformed", "sid: S-1-5-...", "");
-	bool unreachable;
+	struct directory_problem unreachable;
 	if (directory_realm_of(d, &sid, &unreachable) == NULL)
-		return no_realm(d, &sid, unreachable);
+		return no_realm(&sid, &unreachable);
 	struct expansion x = {.members.limit = DIRECTORY_MEMBERS_MAX,
 	                      .disabled.limit = DIRECTORY_MEMBERS_MAX,
 	                      .foreign.limit = DIRECTORY_MEMBERS_MAX,
@@ -396,10 +396,10 @@ json_t *directory_ask_groups(struct directory *d, const json_t *ask)
 	const char *text = json_string_value(json_object_get(ask, "sid"));
 	if (text == NULL || !sid_parse(slice_str(text), &sid))
 		return directory_error("malformed", "sid: S-1-5-...", "");
-	bool unreachable;
+	struct directory_problem unreachable;
 	struct directory_realm *realm = directory_realm_of(d, &sid, &unreachable);
 	if (realm == NULL)
-		return no_realm(d, &sid, unreachable);
+		return no_realm(&sid, &unreachable);
 	struct belonging b CLEANUP(belonging_done) = {.account.wanted = &sid, .groups.limit = SID_SET_MAX};
 	struct directory_problem why;
 	enum directory_status status = directory_run(realm, false, belong, &b, &why);
