@@ -1,5 +1,7 @@
 #include "core/authd/ask.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct {
@@ -14,6 +16,16 @@ static const struct {
 json_t *ask_failed(const char *what, const char *how)
 {
 	return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", what, "mend", how);
+}
+
+json_t *ask_failed_with(const char *mend, const char *format, ...)
+{
+	char what[1024];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	return ask_failed(what, mend);
 }
 
 const char *ask_text(const json_t *question, const char *name)

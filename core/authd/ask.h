@@ -1,6 +1,7 @@
 /* Questions of an administrator, as JSON: a row in asks.def and a function for each. In the threads of the pool for asks; may block. */
 #pragma once
 #include "core/authd/authd.h"
+#include "core/base/check.h"
 
 #include <jansson.h>
 
@@ -15,5 +16,7 @@ typedef json_t *ask_function(struct authd *a, const json_t *question);
 
 /* {"ok": false, "error": what, "mend": how} */
 json_t *ask_failed(const char *what, const char *how);
+/* The same, put together; mend is a literal. */
+json_t *ask_failed_with(const char *mend, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A member that must be text; NULL: it is not there or something else. */
 const char *ask_text(const json_t *question, const char *name);

@@ -1,5 +1,6 @@
 #include "core/authd/directory_login.h"
 
+#include "core/authd/own_login.h"
 #include "core/base/check.h"
 
 #include <gssapi/gssapi_krb5.h>
@@ -17,6 +18,7 @@ struct directory_login {
 	char *keytab, *realm;
 	unsigned number; /* of the newest cache; a thread may still use the one before */
 	time_t until;    /* 0: there is none */
+	struct own_key worked;
 };
 
 struct directory_login *directory_login_new(const char *keytab, const char *realm)
@@ -126,7 +128,7 @@ static krb5_error_code store(struct directory_login *l, krb5_principal who, krb5
 static krb5_error_code ask(struct directory_login *l, krb5_keytab keytab, krb5_principal who)
 {
 	krb5_creds got = {0};
-	krb5_error_code r = krb5_get_init_creds_keytab(l->krb, &got, who, keytab, 0, NULL, NULL);
+	krb5_error_code r = own_login(l->krb, keytab, who, NULL, &l->worked, &got);
 	if (r == 0) {
 		r = store(l, who, &got);
 		krb5_free_cred_contents(l->krb, &got);

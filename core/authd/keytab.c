@@ -9,6 +9,7 @@
 #include <krb5.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct krb5_keytab_in_memory {
@@ -23,6 +24,8 @@ static void view_free(struct keytab_view *v)
 {
 	for (size_t i = 0; i < v->count; i++)
 		free(v->keys[i].principal);
+	if (v->keys)
+		explicit_bzero(v->keys, KEYTAB_KEYS_MAX * sizeof(*v->keys));
 	free(v->keys);
 	if (v->held) {
 		if (v->held->keytab)
@@ -81,27 +84,28 @@ static bool is_whole(int fd, size_t size)
 	return fine;
 }
 
-/* The file is looked at through one descriptor: krb5 opens it by a name that cannot be another file meanwhile. */
-static bool open_file(const char *path, char problem[static KEYTAB_PROBLEM_BYTES], int *fd)
+static int open_file(const char *path, char problem[static KEYTAB_PROBLEM_BYTES])
 {
-	struct stat st;
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (*fd < 0) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s cannot be opened: %s%s", path, strerror(errno),
 		         errno == EACCES ? " (let the user of rms-connector-authd read it)" : "");
-		return false;
-	}
-	if (fstat(*fd, &st) || !S_ISREG(st.st_mode))
+	return fd;
+}
+
+static bool is_keytab(int fd, const char *path, char problem[static KEYTAB_PROBLEM_BYTES])
+{
+	struct stat st;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s is not an ordinary file", path);
 	else if (st.st_size == 0)
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s is empty", path);
 	else if (st.st_size > KEYTAB_BYTES_MAX)
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "the keytab %s is larger than any keytab", path);
-	else if (!is_whole(*fd, (size_t)st.st_size))
+	else if (!is_whole(fd, (size_t)st.st_size))
 		snprintf(problem, KEYTAB_PROBLEM_BYTES, "%s is not a valid keytab, or only a part of one", path);
 	else
 		return true;
-	close(*fd);
 	return false;
 }
 
@@ -118,6 +122,10 @@ static bool take_entry(struct keytab_view *v, krb5_keytab_entry *e)
 	krb5_free_unparsed_name(krb, name);
 	if (!key->principal)
 		return false;
+	if (e->key.length <= sizeof(key->secret)) { /* of every kind that there is */
+		key->secret_len = (uint8_t)e->key.length;
+		memcpy(key->secret, e->key.contents, e->key.length);
+	}
 	const char *at = strrchr(key->principal, '@');
 	key->realm = at ? at + 1 : "";
 	v->count++;
@@ -153,13 +161,12 @@ static bool take_entries(struct keytab_view *v, krb5_keytab file, const char *pa
 	return false;
 }
 
-struct keytab_view *keytab_load(const char *path, char problem[static KEYTAB_PROBLEM_BYTES])
+/* The file is looked at through one descriptor: krb5 opens it by a name that cannot be another file meanwhile. */
+static struct keytab_view *load(int fd, const char *path, char problem[static KEYTAB_PROBLEM_BYTES])
 {
 	char name[64];
 	krb5_keytab file;
-	int fd;
-	*problem = 0;
-	if (!open_file(path, problem, &fd))
+	if (!is_keytab(fd, path, problem))
 		return NULL;
 	struct keytab_view *v = view_new();
 	bool fine = false;
@@ -172,11 +179,34 @@ struct keytab_view *keytab_load(const char *path, char problem[static KEYTAB_PRO
 		fine = take_entries(v, file, path, problem);
 		krb5_kt_close(v->held->krb, file);
 	}
-	close(fd);
 	if (fine)
 		return v;
 	keytab_view_unref(v);
 	return NULL;
+}
+
+struct keytab_view *keytab_load(const char *path, char problem[static KEYTAB_PROBLEM_BYTES])
+{
+	*problem = 0;
+	int fd = open_file(path, problem);
+	struct keytab_view *v = fd < 0 ? NULL : load(fd, path, problem);
+	if (fd >= 0)
+		close(fd);
+	return v;
+}
+
+struct keytab_view *keytab_load_bytes(struct slice bytes, const char *shown, char problem[static KEYTAB_PROBLEM_BYTES])
+{
+	*problem = 0;
+	int fd = memfd_create("keytab", MFD_CLOEXEC);
+	struct keytab_view *v = NULL;
+	if (fd < 0 || write(fd, bytes.at, bytes.len) != (ssize_t)bytes.len)
+		snprintf(problem, KEYTAB_PROBLEM_BYTES, "there is not enough memory to read the keytab %s", shown);
+	else
+		v = load(fd, shown, problem);
+	if (fd >= 0)
+		close(fd);
+	return v;
 }
 
 /* ---- the one that is used ---- */

@@ -7,7 +7,13 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
-enum { KEYTAB_KEYS_MAX = 4096, KEYTAB_BYTES_MAX = 4 * 1024 * 1024, KEYTAB_NAME_BYTES = 64, KEYTAB_PROBLEM_BYTES = 320 };
+enum {
+	KEYTAB_KEYS_MAX = 4096,
+	KEYTAB_BYTES_MAX = 4 * 1024 * 1024,
+	KEYTAB_NAME_BYTES = 64,
+	KEYTAB_PROBLEM_BYTES = 320,
+	KEYTAB_SECRET_BYTES = 64,
+};
 
 struct keytab_key {
 	char *principal;   /* "HTTP/rms.corp.test@CORP.TEST" */
@@ -15,6 +21,8 @@ struct keytab_key {
 	uint32_t kvno;
 	int32_t enctype;
 	uint32_t made_s; /* since 1970; 0: not told */
+	uint8_t secret_len;
+	uint8_t secret[KEYTAB_SECRET_BYTES]; /* the key itself: never into a log or an answer */
 };
 
 /* One reading of the file; immutable. */
@@ -54,6 +62,8 @@ void keytab_problem(struct keytab *k, char out[static KEYTAB_PROBLEM_BYTES], uin
 
 /* A file as it would be used, without using it. NULL: problem says why not. */
 struct keytab_view *keytab_load(const char *path, char problem[static KEYTAB_PROBLEM_BYTES]);
+/* The same, of what came as bytes. shown: what problem calls it. */
+struct keytab_view *keytab_load_bytes(struct slice bytes, const char *shown, char problem[static KEYTAB_PROBLEM_BYTES]);
 /* "aes256-cts-hmac-sha1-96"; out: 64 bytes. */
 const char *keytab_enctype_name(int32_t enctype, char out[static 64]);
 /* DES, triple DES and RC4 are weak. */
