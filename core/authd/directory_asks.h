@@ -17,7 +17,7 @@ json_t *directory_ask_search(struct directory *d, const json_t *ask);
 json_t *directory_ask_members(struct directory *d, const json_t *ask);
 /* {"sid": S} -> {"account": object, "groups": SIDs}: security groups at any depth, as in a ticket */
 json_t *directory_ask_groups(struct directory *d, const json_t *ask);
-/* {"sids": [S, ...]} -> {"accounts": [{"sid", "found", "disabled"}]}: those that can be looked up; the others are missing */
+/* {"sids": [S, ...]} -> {"accounts": [{"sid", "found", "disabled", "name"}]}: those that can be looked up; the others are missing */
 json_t *directory_ask_accounts(struct directory *d, const json_t *ask);
 /* {} -> {"domains": [{"realm", "reachable", "netbios", "sid", "controller", "took_ms", "error", "mend"}]} */
 json_t *directory_ask_directory(struct directory *d, const json_t *ask);

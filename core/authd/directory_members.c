@@ -445,15 +445,25 @@ struct roll {
 	const struct sids *wanted;
 	size_t first, count;
 	json_t *into; /* what one chunk gave */
+	const char *netbios;
 };
+
+static const char *const account_attributes[] = {"objectSid", "objectClass", "userAccountControl", "sAMAccountName",
+                                                 NULL};
 
 static bool read_account(void *context, struct directory_entry *e)
 {
 	struct roll *r = context;
 	struct sid sid;
-	if (directory_object_sid(e, &sid))
-		json_array_append_new(r->into, json_pack("{s:o, s:b, s:b}", "sid", directory_sid_json(&sid), "found", 1,
-		                                         "disabled", directory_object_disabled(e)));
+	struct slice name;
+	if (!directory_object_sid(e, &sid))
+		return true;
+	if (!directory_entry_value(e, "sAMAccountName", 0, &name))
+		name = SLICE("");
+	/* A name that is not UTF-8 is left out. */
+	json_array_append_new(r->into, json_pack("{s:o, s:b, s:b, s:o*}", "sid", directory_sid_json(&sid), "found", 1,
+	                                         "disabled", directory_object_disabled(e), "name",
+	                                         json_sprintf("%s\\%.*s", r->netbios, SLICE_ARG(name))));
 	return true;
 }
 
@@ -463,6 +473,7 @@ static enum directory_status call_roll(struct directory_conn *c, const struct di
 	struct roll *r = context;
 	struct filter f CLEANUP(filter_done) = {0};
 	json_array_clear(r->into);
+	r->netbios = domain->netbios;
 	filter_add(&f, "(|");
 	for (size_t i = r->first; i < r->first + r->count; i++) {
 		filter_add(&f, "(objectSid=");
@@ -472,7 +483,7 @@ static enum directory_status call_roll(struct directory_conn *c, const struct di
 	filter_add(&f, ")");
 	struct directory_query q = {.base = domain->dn,
 	                            .filter = filter_text(&f),
-	                            .attributes = member_attributes,
+	                            .attributes = account_attributes,
 	                            .scope = SCOPE_SUBTREE,
 	                            .until = until};
 	return q.filter ? directory_conn_search(c, &q, read_account, r, why) : DIRECTORY_REFUSED;

@@ -5,6 +5,7 @@
 #include "core/ops/admin_socket.h"
 #include "core/ops/audit.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +152,16 @@ static void on_answer(struct admin_conn *c, json_t *answer)
 {
 	c->call = NULL;
 	send_reply(c, answer);
+}
+
+/* The end of what it sends shows as an end of file; only poll() tells that from a closed socket. */
+static bool is_there(struct admin_conn *c)
+{
+	int fd;
+	if (!c->open || uv_is_closing((uv_handle_t *)&c->pipe) || uv_fileno((uv_handle_t *)&c->pipe, &fd))
+		return false;
+	struct pollfd end = {.fd = fd};
+	return poll(&end, 1, 0) == 0;
 }
 
 static void on_idle(struct admin_calls *calls)
@@ -319,6 +330,7 @@ struct err admin_open(struct loop *main_loop, const struct admin_source *source,
 	                                .audit_problem = a->audit_problem,
 	                                .run = functions,
 	                                .answer = on_answer,
+	                                .is_there = is_there,
 	                                .on_idle = on_idle};
 	admin_calls_open(&a->calls);
 	deadline_queue_open(main_loop, &a->idle, IDLE_MS, on_expired, a);

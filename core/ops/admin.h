@@ -16,6 +16,7 @@ struct admin_source {
 	const struct settings *settings;
 	const struct stats_source *stats;
 	struct authlist_sync *list; /* NULL: none */
+	struct authd_ask *authd;    /* NULL: nobody is authenticated here */
 };
 
 /* Listens when it returns. Without admin.socket: *out = NULL, OK. ERR_SETTINGS: groups that do not exist. Other errors leave a node without

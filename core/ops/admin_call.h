@@ -20,7 +20,7 @@ struct audit;
 
 struct admin_call {
 	struct admin_calls *calls;
-	struct admin_conn *conn; /* NULL: who asked has left, so nothing is to be changed any more */
+	struct admin_conn *conn; /* NULL: who asked has left */
 	const struct admin_source *source;
 	struct audit *audit; /* NULL: node.state_directory is not set, or the log cannot be used: audit_problem */
 	const char *audit_problem;
@@ -28,6 +28,23 @@ struct admin_call {
 	enum admin_command command;
 	json_t *arguments; /* checked against the row */
 	json_t *says;      /* sentences for people */
+	/* The list that the call began with, by its generation (admin_change.h). */
+	uint64_t based_on;
+	bool based;
+	/* Who is meant (admin_who.h), and who is told next. */
+	struct admin_who {
+		struct authlist_object object;
+		enum authlist_kind kind;
+		bool looked_up, disabled; /* the directory has it; and has it disabled */
+		bool gone;                /* a SID that no directory of ours has */
+		char problem[256];        /* of a SID that could not be looked up: why; "" */
+	} who;
+	char asked_for[256]; /* what who was looked up by */
+	void (*found)(struct admin_call *c);
+	void (*told)(struct admin_call *c, const json_t *answer);
+	void (*settled)(struct admin_call *c);
+	void (*exchange_yes)(struct admin_call *c, json_t *accounts); /* admin_exchange.h */
+	json_t *kept;                                                 /* of an answer, for a later turn */
 	/* What the command keeps from turn to turn; own_done(own) when the call ends. NULL: nothing. */
 	void *own;
 	void (*own_done)(void *own);
@@ -58,9 +75,10 @@ void admin_fail(struct admin_call *c, int exit, const char *mend, const char *fo
 /* c will end on a later turn. When that takes too long or the node ends, stop(c) takes back whatever was asked for it outside, so that nobody comes back
  * to c, and the call is ended. May be called again, with another stop; the time goes on. */
 void admin_wait(struct admin_call *c, void (*stop)(struct admin_call *c));
-/* admin_list_settled(c) is called once the list has been read; then c can end. */
-void admin_wait_for_list(struct admin_call *c);
-void admin_list_settled(struct admin_call *c);
+/* Who asked is still there, as far as the kernel knows: else nothing is to be changed any more. */
+bool admin_is_heard(const struct admin_call *c);
+/* The list is read now, on a later turn settled(c). */
+void admin_refresh_list(struct admin_call *c, void (*settled)(struct admin_call *c));
 
 /* json_object_set_new() with what may have failed before. */
 static inline void admin_set(json_t *object, const char *key, json_t *value)

@@ -29,6 +29,8 @@ static void end_call(struct admin_call *c, json_t *answer)
 	deadline_disarm(&c->deadline);
 	if (c->own_done)
 		c->own_done(c->own);
+	authlist_object_done(&c->who.object);
+	json_decref(c->kept);
 	json_decref(c->arguments);
 	json_decref(c->says);
 	free(c);
@@ -64,6 +66,11 @@ void admin_fail(struct admin_call *c, int code, const char *mend, const char *fo
 	end_call(c, o);
 }
 
+bool admin_is_heard(const struct admin_call *c)
+{
+	return c->conn && c->calls->is_there(c->conn);
+}
+
 /* ---- later turns ---- */
 
 void admin_wait(struct admin_call *c, void (*stop)(struct admin_call *c))
@@ -86,10 +93,12 @@ static void nothing_to_stop(struct admin_call *c)
 {
 }
 
-void admin_wait_for_list(struct admin_call *c)
+void admin_refresh_list(struct admin_call *c, void (*settled)(struct admin_call *c))
 {
+	c->settled = settled;
 	list_push_back(&c->calls->for_list, &c->link);
 	admin_wait(c, nothing_to_stop);
+	authlist_sync_refresh(c->source->list);
 }
 
 static void on_list_settled(void *context)
@@ -106,7 +115,8 @@ static void on_list_settled(void *context)
 	while (list_first(&told)) {
 		struct list *link = list_first(&told);
 		list_remove(link);
-		admin_list_settled(container_of(link, struct admin_call, link));
+		struct admin_call *c = container_of(link, struct admin_call, link);
+		c->settled(c);
 	}
 }
 

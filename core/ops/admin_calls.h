@@ -15,9 +15,10 @@ struct admin_calls {
 	void (*const *run)(struct admin_call *); /* by enum admin_command */
 	/* Takes answer. The connection may send its next line from here on, but not from inside. */
 	void (*answer)(struct admin_conn *conn, json_t *answer);
-	void (*on_idle)(struct admin_calls *all); /* the last one has ended */
-	struct list running;                      /* of admin_call */
-	struct list for_list;                     /* of admin_call: wait until the list has been read */
+	bool (*is_there)(struct admin_conn *conn); /* nobody has closed the other end, but perhaps for writing */
+	void (*on_idle)(struct admin_calls *all);  /* the last one has ended */
+	struct list running;                       /* of admin_call */
+	struct list for_list;                      /* of admin_call: wait until the list has been read */
 	struct deadline_queue late;
 	unsigned count;
 };

@@ -1,6 +1,7 @@
-/* explain: what the list in force decides about somebody, by the code that decides about callers. Groups of an account are what --groups says, and what
- * the list has expanded; a caller's ticket may show others. */
-#include "core/ops/admin_list.h"
+/* explain, servers test: what the list in force decides about somebody, by the code that decides about callers. Groups of an account are what the
+ * directory says now (or --groups), and what the list has expanded; a caller's ticket may be older. */
+#include "core/ops/admin_change.h"
+#include "core/ops/admin_who.h"
 #include "core/relay/authlist_sync.h"
 
 #include <stdio.h>
@@ -9,12 +10,16 @@
 #include <time.h>
 
 struct explained {
-	struct authlist_object who;
+	struct authlist_object who; /* the call's own */
 	struct sid_set groups;
-	const struct authlist *list;
+	enum { GROUPS_NONE, GROUPS_GIVEN, GROUPS_TOLD } groups_from;
+	char groups_problem[256]; /* why the directory did not tell them */
+	bool disabled;
+	const struct authlist *list; /* NULL: there is none */
 	const struct authlist_rows *rows;
 	struct decision decision;
 	char id[AUTHLIST_ID_BYTES];
+	char words[ADMIN_WHO_BYTES];
 };
 
 static bool read_groups(struct admin_call *c, struct sid_set *out)
@@ -37,22 +42,6 @@ static bool read_groups(struct admin_call *c, struct sid_set *out)
 		}
 	}
 	sid_set_seal(out);
-	return true;
-}
-
-/* A SID, a principal, or what a row of the list is called. */
-static bool read_who(struct admin_call *c, const struct authlist_rows *rows, struct authlist_object *out)
-{
-	const struct authlist_object *found = NULL;
-	const char *who = admin_text(c, "who");
-	size_t count = 0;
-	for (size_t i = 0; i < rows->entry_count; i++)
-		if (admin_object_is(&rows->entries[i].object, who) && count++ == 0)
-			found = &rows->entries[i].object;
-	if (count != 1)
-		return admin_object_read(c, who, out);
-	*out = (struct authlist_object){.sid = found->sid,
-	                                .principal = found->principal ? strdup(found->principal) : NULL};
 	return true;
 }
 
@@ -107,6 +96,21 @@ static void change_of(const struct explained *x, char *out, size_t room)
 		snprintf(out, room, "rms-connectorctl servers add %s ROLE", x->id);
 }
 
+static void say_groups(struct admin_call *c, const struct explained *x)
+{
+	if (x->groups_from == GROUPS_TOLD)
+		admin_say(c,
+		          "The directory says that it is in %u group%s now; a ticket that is older may show others, "
+		          "until "
+		          "its service or machine is restarted.",
+		          x->groups.count, x->groups.count == 1 ? "" : "s");
+	else if (x->groups_from == GROUPS_NONE && !sid_is_none(&x->who.sid))
+		admin_say(c,
+		          "Its groups could not be looked at (%s): give them with --groups (whoami /groups on its "
+		          "machine shows them).",
+		          x->groups_problem);
+}
+
 static void say_it(struct admin_call *c, const struct explained *x, const struct authlist_facts *f, const char *change)
 {
 	static const char *const words[] = {[VERDICT_LATER] = "is told to try again later",
@@ -114,7 +118,7 @@ static void say_it(struct admin_call *c, const struct explained *x, const struct
 	                                    [VERDICT_YES] = "is let in"};
 	char id[AUTHLIST_ID_BYTES];
 	const struct decision *d = &x->decision;
-	admin_say(c, "%s %s: %s.", x->id, words[d->verdict], decision_row(d->reason)->text);
+	admin_say(c, "%s %s: %s.", x->words, words[d->verdict], decision_row(d->reason)->text);
 	if (d->verdict == VERDICT_YES) {
 		const struct authlist_object *o = &x->rows->entries[d->entry].object;
 		admin_say(c, "The entry that counts is %s%s%s, with the role %s.", authlist_object_id(o, id),
@@ -126,10 +130,11 @@ static void say_it(struct admin_call *c, const struct explained *x, const struct
 		          "itself "
 		          "comes before groups, and among groups the oldest wins.",
 		          d->matches);
-	if (!sid_is_none(&x->who.sid) && !admin_text(c, "groups"))
+	if (x->disabled)
 		admin_say(c,
-		          "Its groups were not looked at: give them with --groups (whoami /groups on its machine shows "
-		          "them).");
+		          "The directory has this account disabled: it gets no tickets, and is refused from the next "
+		          "refresh on.");
+	say_groups(c, x);
 	admin_say(c, "The list was confirmed %llu s ago (generation %llu)%s. To change this: %s",
 	          (unsigned long long)(f->age / 1000000), (unsigned long long)f->generation,
 	          f->problem[0] ? ", and cannot be read now" : "", change);
@@ -149,7 +154,12 @@ static json_t *explain_json(struct admin_call *c, const struct explained *x)
 	admin_set(o, "verdict", json_string(verdicts[d->verdict]));
 	admin_set(o, "reason", json_string(decision_row(d->reason)->name));
 	admin_set(o, "role", d->verdict == VERDICT_YES ? json_string(authlist_role_word(d->role)) : json_null());
-	admin_set(o, "groups_given", json_integer((json_int_t)x->groups.count));
+	static const char *const from[] = {"none", "given", "directory"};
+	admin_set(o, "name", admin_string(x->who.name));
+	admin_set(o, "groups", json_integer((json_int_t)x->groups.count));
+	admin_set(o, "groups_from", json_string(from[x->groups_from]));
+	admin_set(o, "groups_problem", x->groups_problem[0] ? admin_string(x->groups_problem) : json_null());
+	admin_set(o, "disabled", json_boolean(x->disabled));
 	admin_set(o, "conflict", json_boolean(d->rival != AUTHLIST_NO_ROW));
 	admin_set(o, "list_generation", json_integer((json_int_t)facts.generation));
 	admin_set(o, "list_age_s", json_integer((json_int_t)(facts.age / 1000000)));
@@ -160,22 +170,141 @@ static json_t *explain_json(struct admin_call *c, const struct explained *x)
 	return o;
 }
 
+/* ---- from turn to turn ---- */
+
+static void explained_free(void *own)
+{
+	struct explained *x = own;
+	sid_set_done(&x->groups);
+	free(x);
+}
+
+static void decide(struct admin_call *c, struct explained *x)
+{
+	struct authlist_caller caller = {
+	        .account = sid_is_none(&x->who.sid) ? NULL : &x->who.sid,
+	        .groups = &x->groups,
+	        .principal = x->who.principal ? slice_str(x->who.principal) : (struct slice){0},
+	};
+	authlist_object_id(&x->who, x->id);
+	admin_object_words(&x->who, x->words);
+	x->decision = authlist_decide(x->list, &caller, clock_now(), time(NULL));
+}
+
+/* For scripts: 0 only when it would be let in. */
+static void end_test(struct admin_call *c, struct explained *x)
+{
+	char id[AUTHLIST_ID_BYTES], change[AUTHLIST_ID_BYTES + 64];
+	const struct decision *d = &x->decision;
+	change_of(x, change, sizeof(change));
+	if (x->groups_from == GROUPS_NONE && !sid_is_none(&x->who.sid)) {
+		admin_fail(c, EX_UNAVAILABLE, "", "%s cannot be tested without its groups: %s", x->words,
+		           x->groups_problem);
+	} else if (x->disabled) {
+		admin_fail(c, EX_DATAERR, "enable it in the directory", "%s would be refused: the account is disabled",
+		           x->words);
+	} else if (d->verdict != VERDICT_YES) {
+		admin_fail(c, EX_DATAERR, change, "%s would be %s: %s", x->words,
+		           d->verdict == VERDICT_NO ? "refused" : "told to try again later",
+		           decision_row(d->reason)->text);
+	} else {
+		const struct authlist_entry *e = &x->rows->entries[d->entry];
+		json_t *o = json_object();
+		admin_say(c, "%s would be let in as %s, by the entry %s%s%s.", x->words, authlist_role_word(d->role),
+		          authlist_object_id(&e->object, id), e->object.name ? ", " : "",
+		          e->object.name ? e->object.name : "");
+		admin_set(o, "account", admin_string(x->id));
+		admin_set(o, "role", json_string(authlist_role_word(d->role)));
+		admin_set(o, "reason", json_string(decision_row(d->reason)->name));
+		admin_set(o, "entry", admin_entry_json(e));
+		admin_done(c, o);
+	}
+}
+
+static void end(struct admin_call *c)
+{
+	struct explained *x = c->own;
+	x->list = admin_list(c);
+	if (!x->list)
+		return;
+	x->rows = authlist_rows_of(x->list);
+	decide(c, x);
+	if (c->command == ADMIN_COMMAND_servers_test)
+		end_test(c, x);
+	else
+		admin_done(c, explain_json(c, x));
+}
+
+static void on_groups(struct admin_call *c, const json_t *answer)
+{
+	struct explained *x = c->own;
+	const json_t *account = json_object_get(answer, "account"), *one;
+	size_t i;
+	if (!admin_told_well(answer)) {
+		snprintf(x->groups_problem, sizeof(x->groups_problem), "%s", admin_told_error(answer));
+		end(c);
+		return;
+	}
+	json_array_foreach(json_object_get(answer, "groups"), i, one)
+	{
+		struct sid sid;
+		const char *text = json_string_value(one);
+		if (text && sid_parse(slice_str(text), &sid) && !sid_set_add(&x->groups, &sid))
+			break;
+	}
+	sid_set_seal(&x->groups);
+	x->groups_from = GROUPS_TOLD;
+	x->disabled = json_is_true(json_object_get(account, "disabled"));
+	end(c);
+}
+
+static void explain_found(struct admin_call *c)
+{
+	struct explained *x = c->own;
+	char sid[SID_TEXT_BYTES];
+	x->who = c->who.object;
+	if (sid_is_none(&x->who.sid) || x->groups_from == GROUPS_GIVEN) {
+		end(c);
+		return;
+	}
+	sid_print(&x->who.sid, sid);
+	admin_ask(c, admin_question("groups", "sid", sid), on_groups);
+}
+
+static void find_who(struct admin_call *c)
+{
+	const struct authlist *list = admin_list(c);
+	if (list)
+		admin_who_find(c, admin_text(c, "who"), authlist_rows_of(list), explain_found);
+}
+
+/* Everything that is kept is made anew: the list is read again, and with it go the decisions of the workers. */
+static void begin(struct admin_call *c, bool fresh)
+{
+	struct explained *x = calloc(1, sizeof(*x));
+	c->own = x;
+	c->own_done = explained_free;
+	if (!x) {
+		admin_fail(c, EX_OSERR, "", "the node is out of memory");
+		return;
+	}
+	if (admin_text(c, "groups")) {
+		x->groups_from = GROUPS_GIVEN;
+		if (!read_groups(c, &x->groups))
+			return;
+	}
+	if (fresh && c->source->list)
+		admin_refresh_list(c, find_who);
+	else
+		find_who(c);
+}
+
 void admin_run_explain(struct admin_call *c)
 {
-	struct explained x = {.list = admin_list(c)};
-	if (!x.list)
-		return;
-	x.rows = authlist_rows_of(x.list);
-	if (read_who(c, x.rows, &x.who) && read_groups(c, &x.groups)) {
-		struct authlist_caller caller = {
-		        .account = sid_is_none(&x.who.sid) ? NULL : &x.who.sid,
-		        .groups = &x.groups,
-		        .principal = x.who.principal ? slice_str(x.who.principal) : (struct slice){0},
-		};
-		authlist_object_id(&x.who, x.id);
-		x.decision = authlist_decide(x.list, &caller, clock_now(), time(NULL));
-		admin_done(c, explain_json(c, &x));
-	}
-	authlist_object_done(&x.who);
-	sid_set_done(&x.groups);
+	begin(c, admin_flag(c, "fresh"));
+}
+
+void admin_run_servers_test(struct admin_call *c)
+{
+	begin(c, false);
 }

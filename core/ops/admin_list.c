@@ -2,6 +2,7 @@
 #include "core/relay/authlist_sync.h"
 #include "proto/authlist_doc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ const struct authlist *admin_list(struct admin_call *c)
 		admin_fail(c, EX_UNAVAILABLE, "mend the file, then: rms-connectorctl policy refresh",
 		           "there is no list of authorized servers yet: %s", facts.problem);
 	else
-		admin_fail(c, EX_CONFIG, "set list.file in the configuration, and restart the node",
+		admin_fail(c, EX_CONFIG,
+		           "set list.file in the configuration, or list.source: local, and restart the node",
 		           "there is no list of authorized servers: list.file is not set");
 	return NULL;
 }
@@ -33,37 +35,26 @@ bool admin_object_is(const struct authlist_object *o, const char *who)
 	return o->name && (strcasecmp(o->name, who) == 0 || (bare && strcasecmp(bare + 1, who) == 0));
 }
 
-bool admin_object_read(struct admin_call *c, const char *who, struct authlist_object *out)
+const struct authlist_entry *admin_entry_of(const struct authlist_rows *rows, const struct authlist_object *o)
 {
-	struct slice text = slice_str(who);
-	*out = (struct authlist_object){0};
-	if (slice_starts_with(text, SLICE("S-1-")) || slice_starts_with(text, SLICE("s-1-"))) {
-		const char *wrong =
-		        sid_parse(text, &out->sid) ? authlist_sid_wrong(&out->sid) : "is not written as a SID is";
-		if (!wrong)
-			return true;
-		admin_fail(c, EX_DATAERR, "on Windows: Get-ADGroup NAME or Get-ADComputer NAME shows the SID",
-		           "%.200s %s", who, wrong);
-		return false;
+	for (size_t i = 0; i < rows->entry_count; i++)
+		if (authlist_object_compare(&rows->entries[i].object, o) == 0)
+			return &rows->entries[i];
+	return NULL;
+}
+
+const struct authlist_entry *admin_computer_of(const struct authlist_rows *rows, const char *who)
+{
+	char computer[AUTHLIST_TEXT_MAX + 2];
+	const struct authlist_entry *found = NULL;
+	snprintf(computer, sizeof(computer), "%.*s$", AUTHLIST_TEXT_MAX, who);
+	for (size_t i = 0; i < rows->entry_count; i++) {
+		if (admin_object_is(&rows->entries[i].object, who))
+			return NULL;
+		if (!found && admin_object_is(&rows->entries[i].object, computer))
+			found = &rows->entries[i];
 	}
-	if (strchr(who, '@')) {
-		const char *wrong = authlist_principal_wrong(text);
-		if (wrong) {
-			admin_fail(c, EX_DATAERR, "", "%.300s %s", who, wrong);
-			return false;
-		}
-		out->principal = strdup(who);
-		if (out->principal)
-			return true;
-		admin_fail(c, EX_OSERR, "", "the node is out of memory");
-		return false;
-	}
-	admin_fail(
-	        c, EX_DATAERR,
-	        "give the SID (on Windows: Get-ADGroup, Get-ADComputer or Get-ADUser NAME shows it), or NAME@REALM for "
-	        "an account of a realm without directory",
-	        "%.200s is a name, and this node asks no directory for names", who);
-	return false;
+	return found;
 }
 
 /* ---- showing ---- */

@@ -1,12 +1,16 @@
 """Fixtures of the scenarios: certificates once a session; clouds and nodes per test, each ended and examined at the test's end."""
 
+import os
 import shutil
+import tempfile
 
 import pytest
 
 from support.adlab import Lab
 from support.certs import Certs
-from support.fake_authd import FakeAuthd, by_name, entries
+from support.ctl import LIST, put_list
+from support.directory import Directory
+from support.fake_authd import FakeAuthd, by_name, entries, refused
 from support.node import ROOT, Node, program
 from support.upstream import Upstream
 
@@ -58,6 +62,61 @@ def node(certs, tmp_path):
         except AssertionError as problem:
             problems.append(str(problem))
     assert not problems, "\n".join(problems)
+
+
+# ---- administration ----
+
+REALMS = [{"name": "CORP.TEST"}, {"name": "EXAMPLE.ORG", "directory": False}]
+
+
+@pytest.fixture
+def place():
+    """A short path (a socket's has at most 107 bytes) that every user may enter."""
+    folder = tempfile.mkdtemp(prefix="rms-ctl-", dir="/var/tmp")
+    os.chmod(folder, 0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def administered(node, place):
+    def make(settings=None, **how):
+        state = f"{place}/state"
+        os.makedirs(state, mode=0o700, exist_ok=True)
+        one = node("http://127.0.0.1:9", settings={"admin.socket": f"{place}/a.sock", "node.state_directory": state, **(settings or {})}, **how)
+        one.socket, one.state = f"{place}/a.sock", state
+        return one
+    return make
+
+
+@pytest.fixture
+def listed(administered, place):
+    """A node with LIST and without rms-connector-authd; its watch of the file is of no use here, so that what a refresh does can be seen."""
+    def make(**settings):
+        return administered({"list.file": put_list(place, LIST), **settings}, realms=REALMS)
+    return make
+
+
+@pytest.fixture
+def directed(administered, place):
+    """directed(): a node with LIST and a directory (support/directory.py). own: it owns its list, which begins with that document."""
+    made = []
+
+    def make(own=None, script=lambda request: refused("NO_KEY_FOR_SPN"), **settings):
+        directory = Directory()
+        made.append(FakeAuthd(f"{place}/d.sock", script, directory))
+        os.makedirs(f"{place}/state", mode=0o700, exist_ok=True)
+        if own:
+            put_list(f"{place}/state", own)
+        source = {"list.file": put_list(place, LIST)} if own is None else {"list.source": "local"}
+        one = administered({"auth.socket": f"{place}/d.sock", **source, **settings}, caller=None, realms=REALMS, start=False)
+        one.directory, one.authd = directory, made[-1]
+        one.knows_callers = own != {}
+        return one.start()
+    yield make
+    for one in made:
+        one.die()
+        assert not one.problems, one.problems
 
 
 @pytest.fixture

@@ -62,3 +62,26 @@ def matches(shown, have):
     """... in the document stands for anything on its line."""
     return len(shown) == len(have) and all(
         re.fullmatch(".*".join(re.escape(part) for part in want.split("...")), got) for want, got in zip(shown, have))
+
+
+def result(*words, relay):
+    answer = json.loads(ctl("--json", *words, relay=relay).stdout)
+    assert answer["ok"], answer
+    return answer["result"]
+
+
+LIST = {"version": 1,
+        "entries": [
+            {"sid": "S-1-5-21-1-2-3-1104", "role": "exchange", "name": "CORP\\Exchange Servers", "kind": "group", "added": "2026-11-20T10:00:00Z"},
+            {"sid": "S-1-5-21-1-2-3-1120", "role": "fci", "name": "CORP\\FS01$", "kind": "computer", "added": "2026-11-21T10:00:00Z"},
+            {"sid": "S-1-5-21-7-8-9-1120", "role": "fci", "name": "SUB\\FS01$", "kind": "computer", "added": "2026-11-21T11:00:00Z"},
+            {"principal": "sp@EXAMPLE.ORG", "role": "sharepoint", "added": "2026-11-22T10:00:00Z"}],
+        "deny": [{"sid": "S-1-5-21-1-2-3-1120", "until": "2030-12-24T00:00:00Z", "why": "under examination"}]}
+
+
+def put_list(place, document):
+    path = f"{place}/list.json"
+    with open(path + ".new", "w") as out:
+        json.dump(document, out) if isinstance(document, dict) else out.write(document)
+    os.rename(path + ".new", path)
+    return path

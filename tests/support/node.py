@@ -57,7 +57,7 @@ class Node:
     credentials: rows of that list; by default every role has the kind none. caller: the argument of --loopback-caller; None leaves authentication on."""
 
     def __init__(self, folder, certs, upstream_url, settings=None, listeners=("http",), caller=CALLER, arguments=(), env=None,
-                 text=None, wrap=(), credentials=None):
+                 text=None, wrap=(), credentials=None, realms=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.certs = certs
@@ -84,6 +84,7 @@ class Node:
             "auth.socket": str(self.folder / "no-authd.sock"), **(settings or {}),
         }
         self.listeners = [self._listener(kind) for kind in listeners]
+        self.realms = realms
         self.write_config()
 
     def _listener(self, kind):
@@ -103,7 +104,8 @@ class Node:
         for name, value in self.settings.items():
             section, key = name.split(".")
             sections.setdefault(section, {})[key] = value
-        self.config.write_text(self.text or to_yaml({"credentials": self.credentials, **sections, "listeners": self.listeners}), encoding="utf-8")
+        whole = {"credentials": self.credentials, **sections, "listeners": self.listeners, **({"realms": self.realms} if self.realms else {})}
+        self.config.write_text(self.text or to_yaml(whole), encoding="utf-8")
 
     # -- process --
 

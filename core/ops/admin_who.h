@@ -1,0 +1,18 @@
+/* Whom somebody means: a SID, a principal of a realm without directory, the name of a row of the list, or a name in the directory, which authd is asked
+ * for. Unknown names are refused, ambiguous ones listed, computers without their dollar shown with it. Main thread. */
+#pragma once
+#include "core/ops/admin_ask.h"
+#include "core/ops/admin_list.h"
+
+/* found(c), at once or on a later turn, with c->who set; or the call ends with an error. c is not to be touched after this.
+ * rows: whose rows may be meant, too; NULL: only the directory knows. A SID is found also when the directory cannot be asked (who.problem says why), and
+ * never has a name of the list in that case. */
+void admin_who_find(struct admin_call *c, const char *text, const struct authlist_rows *rows,
+                    void (*found)(struct admin_call *c));
+/* "CORP\FS01$ (S-1-5-...)" or the SID or principal alone. */
+enum { ADMIN_WHO_BYTES = AUTHLIST_ID_BYTES + AUTHLIST_TEXT_MAX + 8 };
+const char *admin_object_words(const struct authlist_object *o, char out[static ADMIN_WHO_BYTES]);
+/* {"sid", "kind", "name", "disabled"} of the directory, as authd tells objects; false: it is none that can be on the list. */
+bool admin_who_read(const json_t *object, struct admin_who *out);
+/* For tables: name, kind, SID, "disabled" of such an object. */
+json_t *admin_found_json(const json_t *object);
