@@ -1,7 +1,9 @@
 /* The node for people, as one HTML page without scripts: how it is, who may use it, what it refused and why, what happened last. */
 #include "core/base/log.h"
 #include "core/ops/stats.h"
+#include "core/ops/stats_html.h"
 #include "core/relay/authlist_sync.h"
+#include "proto/authlist_doc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,53 +21,18 @@ static const char style[] =
         "h1{font-size:1.4em;margin:0}h2{font-size:1.05em;margin:1.8em 0 .3em}\n"
         ".state{font-size:1.15em;font-weight:600;margin:.3em 0;padding-left:.6em;border-left:.3em solid}\n"
         ".good{color:var(--good)}.bad{color:var(--bad)}.quiet{color:var(--quiet)}\n"
-        "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:600;color:var(--quiet)}\n"
+        "table{border-collapse:collapse;width:100%}table+table{margin-top:1em}\n"
+        "th{text-align:left;font-weight:600;color:var(--quiet);white-space:nowrap}code.id{display:block}td.a{min-width:"
+        "15em}\n"
         "td,th{padding:.2em .8em .2em 0;border-bottom:1px solid "
         "var(--line);vertical-align:top;overflow-wrap:anywhere}\n"
         "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td.w{white-space:nowrap}\n"
         "code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}\n"
         "@media(max-width:38em){thead{display:none}tr{display:block;border-bottom:1px solid var(--line);padding:.3em "
         "0}\n"
-        "td,td.n,td.w{display:inline-block;border:0;padding:0 .8em 0 0;text-align:left;white-space:normal}}\n"
+        "td,td.n,td.w,td.a{display:inline-block;min-width:0;border:0;padding:0 .8em 0 "
+        "0;text-align:left;white-space:normal}}\n"
         "</style></head><body>\n";
-
-static void put(FILE *out, const char *text)
-{
-	for (; *text; text++) {
-		switch (*text) {
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		case '\'':
-			fputs("&#39;", out);
-			break;
-		default:
-			fputc(*text, out);
-		}
-	}
-}
-
-static void put_duration(FILE *out, usec_t took)
-{
-	uint64_t s = took / 1000000;
-	if (s < 120)
-		fprintf(out, "%llu s", (unsigned long long)s);
-	else if (s < 7200)
-		fprintf(out, "%llu min", (unsigned long long)(s / 60));
-	else if (s < 172800)
-		fprintf(out, "%llu h", (unsigned long long)(s / 3600));
-	else
-		fprintf(out, "%llu days", (unsigned long long)(s / 86400));
-}
 
 /* ---- the list ---- */
 
@@ -78,15 +45,39 @@ static void put_entries(FILE *out, const struct authlist_rows *rows)
 	for (size_t i = 0; i < rows->entry_count && i < ENTRIES_SHOWN; i++) {
 		const struct authlist_entry *e = &rows->entries[i];
 		fprintf(out, "<tr><td>%s<td>", authlist_role_word(e->role));
-		put(out, e->object.name ? e->object.name : "-");
+		html_text(out, e->object.name ? e->object.name : "-");
 		fprintf(out, "<td>%s<td><code>", authlist_kind_people(e->kind));
-		put(out, authlist_object_id(&e->object, id));
+		html_text(out, authlist_object_id(&e->object, id));
 		fputs("</code>\n", out);
 	}
 	fputs("</table>\n", out);
 	if (rows->entry_count > ENTRIES_SHOWN)
 		fprintf(out, "<p class=quiet>and %zu more; rms-connectorctl servers list shows all</p>\n",
 		        rows->entry_count - ENTRIES_SHOWN);
+}
+
+static void put_denials(FILE *out, const struct authlist_rows *rows)
+{
+	char id[AUTHLIST_ID_BYTES], until[AUTHLIST_TIME_BYTES];
+	if (rows->denial_count == 0)
+		return;
+	fputs("<table><thead><tr><th>Denied<th>Until (UTC)<th>Why</thead>\n", out);
+	for (size_t i = 0; i < rows->denial_count && i < ENTRIES_SHOWN; i++) {
+		const struct authlist_denial *d = &rows->denials[i];
+		authlist_time_write(d->until_s, until);
+		fputs("<tr><td class=a>", out);
+		html_account(out, d->object.name, authlist_object_id(&d->object, id));
+		if (d->until_s)
+			fprintf(out, "<td class=w>%.10s %.5s<td>", until, until + 11);
+		else
+			fputs("<td class=w>it is lifted<td>", out);
+		html_text(out, d->why ? d->why : "-");
+		fputc('\n', out);
+	}
+	fputs("</table>\n", out);
+	if (rows->denial_count > ENTRIES_SHOWN)
+		fprintf(out, "<p class=quiet>and %zu more; rms-connectorctl deny list shows all</p>\n",
+		        rows->denial_count - ENTRIES_SHOWN);
 }
 
 static void put_list(FILE *out, const struct stats_source *s)
@@ -98,7 +89,7 @@ static void put_list(FILE *out, const struct stats_source *s)
 		authlist_sync_facts(s->list, &f);
 	if (f.problem[0]) {
 		fputs("<p class=bad>The list could not be read: ", out);
-		put(out, f.problem);
+		html_text(out, f.problem);
 		fputs("</p>\n", out);
 	}
 	if (!list) {
@@ -107,11 +98,13 @@ static void put_list(FILE *out, const struct stats_source *s)
 		                     : "There is no list: list.file is not set.");
 		return;
 	}
-	fprintf(out, "<p>%llu entries, %llu denials, confirmed <span%s>", (unsigned long long)f.entries,
-	        (unsigned long long)f.denials, f.too_old ? " class=bad" : "");
-	put_duration(out, f.age);
+	fprintf(out, "<p>%llu entr%s, %llu denial%s, confirmed <span%s>", (unsigned long long)f.entries,
+	        f.entries == 1 ? "y" : "ies", (unsigned long long)f.denials, f.denials == 1 ? "" : "s",
+	        f.too_old ? " class=bad" : "");
+	html_duration(out, f.age);
 	fprintf(out, " ago</span>. <span class=quiet>SHA-256 <code>%s</code></span></p>\n", f.hash);
 	put_entries(out, authlist_rows_of(list));
+	put_denials(out, authlist_rows_of(list));
 }
 
 /* ---- answers ---- */
@@ -145,7 +138,7 @@ static void put_answers(FILE *out, const struct stats_source *s)
 			fputs("<table><thead><tr><th>Answers<th>Status<th>Because<th>The caller then</thead>\n", out);
 		any = true;
 		fprintf(out, "<tr><td>%lld<td>%u<td>", (long long)n, row->status);
-		put(out, row->text);
+		html_text(out, row->text);
 		fprintf(out, "<td>%s\n", effects[row->effect]);
 	}
 	fputs(any ? "</table>\n" : "<p class=quiet>The node refused nothing.</p>\n", out);
@@ -164,7 +157,7 @@ static void put_events(FILE *out)
 		clock_format(recent[i].wall, time);
 		fprintf(out, "<tr><td class=w>%.10s %.8s<td class=n>%u<td%s>", time, time + 11, row->number,
 		        row->level == LEVEL_INFO ? "" : " class=bad");
-		put(out, recent[i].text);
+		html_text(out, recent[i].text);
 		fputc('\n', out);
 	}
 	fputs("</table>\n", out);
@@ -181,16 +174,17 @@ char *stats_page(const struct stats_source *s, size_t *len)
 		s->refresh(s->context);
 	bool good = stats_sentence(s, sentence, sizeof(sentence));
 	fputs(head, out);
-	put(out, s->node);
+	html_text(out, s->node);
 	fprintf(out, ": %s%s<h1>", stats_state(s), style);
-	put(out, s->node);
+	html_text(out, s->node);
 	fprintf(out, "</h1>\n<p class=\"state %s\">", good ? "good" : "bad");
-	put(out, sentence);
+	html_text(out, sentence);
 	fputs("</p>\n<p class=quiet>rms-connector ", out);
-	put(out, s->version);
-	fprintf(out, ", %zu workers, up for ", s->block_count);
-	put_duration(out, clock_now() - s->started);
+	html_text(out, s->version);
+	fprintf(out, ", %zu worker%s, up for ", s->block_count, s->block_count == 1 ? "" : "s");
+	html_duration(out, clock_now() - s->started);
 	fputs("</p>\n", out);
+	stats_page_callers(out, s);
 	put_list(out, s);
 	put_answers(out, s);
 	put_events(out);

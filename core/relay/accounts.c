@@ -11,7 +11,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { BUCKETS = 1024, MINUTE_US = 60 * 1000 * 1000, NETBIOS_NAME_BYTES = 15, ADDRESS_BYTES = 64 };
+enum { BUCKETS = 1024, MINUTE_US = 60 * 1000 * 1000, NETBIOS_NAME_BYTES = 15 };
 
 struct account {
 	struct account *next; /* in its bucket */
@@ -24,7 +24,8 @@ struct account {
 	usec_t refused_told;
 	uint64_t refused_more; /* counted since */
 	const char *why;
-	char address[ADDRESS_BYTES]; /* of the last refusal */
+	char address[ACCOUNT_ADDRESS_BYTES]; /* of the last refusal */
+	struct account_view last;            /* at 0: nothing was decided yet */
 };
 
 static struct {
@@ -135,6 +136,50 @@ void account_refused(struct account *a, const char *address, const char *why)
 	__atomic_store_n(&a->seen, a->seen & ~(uint32_t)ACCOUNT_WELCOME, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&table.lock);
 }
+
+/* ---- for people ---- */
+
+void account_saw(struct account *a, const struct account_view *v)
+{
+	pthread_mutex_lock(&table.lock);
+	uint64_t refused = a->last.refused + !v->let_in;
+	a->last = *v;
+	a->last.sid = a->sid;
+	a->last.name = a->name;
+	a->last.refused = refused;
+	pthread_mutex_unlock(&table.lock);
+}
+
+/* out: count rows, latest first. */
+static size_t insert(struct account_view *out, size_t count, size_t room, const struct account_view *v)
+{
+	size_t at = count;
+	while (at && out[at - 1].at < v->at)
+		at--;
+	if (at == room)
+		return count;
+	count += count < room;
+	memmove(&out[at + 1], &out[at], (count - at - 1) * sizeof(*out));
+	out[at] = *v;
+	return count;
+}
+
+size_t accounts_recent(bool let_in, struct account_view *out, size_t room, size_t *all)
+{
+	size_t count = 0;
+	*all = 0;
+	pthread_mutex_lock(&table.lock);
+	for (unsigned i = 0; table.count && i < BUCKETS; i++)
+		for (struct account *a = table.buckets[i]; a; a = a->next)
+			if (a->last.at && a->last.let_in == let_in) {
+				++*all;
+				count = insert(out, count, room, &a->last);
+			}
+	pthread_mutex_unlock(&table.lock);
+	return count;
+}
+
+/* ---- each second ---- */
 
 void accounts_tick(bool all)
 {

@@ -6,6 +6,8 @@
  */
 #pragma once
 #include "core/base/clock.h"
+#include "proto/authd_msg.h"
+#include "store/authlist.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +26,23 @@ uint32_t account_seen(const struct account *a);
 void account_used(struct account *a, bool https, bool well, const char *address);
 /* It was refused: the first time an event, then one a minute with a count. Its next request that is relayed well is a first one again. */
 void account_refused(struct account *a, const char *address, const char *why);
+/* What people are shown of an account: how it came last, and what was decided. */
+enum { ACCOUNT_ADDRESS_BYTES = 64 };
+struct account_view {
+	const char *sid, *name; /* live as long as the process */
+	usec_t at;              /* clock_now() of its last request, within a second */
+	bool let_in, https;
+	enum authlist_role role; /* of let_in */
+	enum authd_mechanism how;
+	const char *why;  /* the decision, a literal */
+	uint64_t refused; /* requests, since the start */
+	char address[ACCOUNT_ADDRESS_BYTES];
+};
+/* v: all but sid, name and refused. Any thread. */
+void account_saw(struct account *a, const struct account_view *v);
+/* Those that were let in, or refused, at their last request, the latest first; returns how many of them are in out. all: how many there are. */
+size_t accounts_recent(bool let_in, struct account_view *out, size_t room, size_t *all);
+
 /* Each second, in the main thread: tells of refusals that were only counted, when their minute is over; all: now. */
 void accounts_tick(bool all);
 void accounts_free(void);

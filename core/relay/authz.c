@@ -3,6 +3,8 @@
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
 
+#include <stdio.h>
+
 static void decide(struct relay *r, struct principal *who)
 {
 	struct authlist_caller caller = {.account = sid_is_none(&who->sid) ? NULL : &who->sid,
@@ -17,9 +19,24 @@ static void decide(struct relay *r, struct principal *who)
 	}
 }
 
+static void saw(struct client_conn *c, const struct principal *who, bool let_in, const char *why)
+{
+	struct account_view v = {.at = clock_now(),
+	                         .let_in = let_in,
+	                         .https = c->tls,
+	                         .role = who->decision.role,
+	                         .how = who->how,
+	                         .why = why};
+	char address[64];
+	snprintf(v.address, sizeof(v.address), "%s", client_conn_address(c, address));
+	if (who->seen)
+		account_saw(who->seen, &v);
+}
+
 static struct err refuse(struct client_conn *c, struct principal *who, const char *why)
 {
 	char address[64];
+	saw(c, who, false, why);
 	if (who->seen)
 		account_refused(who->seen, client_conn_address(c, address), why);
 	return ERR_OF(NOT_AUTHORIZED, .what = why);
@@ -60,12 +77,15 @@ struct err authz_decide(struct exchange *x)
 	            (now < who->look_again || (r->list && authlist_still(r->list, &who->decision, clock_now())));
 	if (!good)
 		decide(r, who);
-	if (!good || now >= who->look_again)
+	bool look = !good || now >= who->look_again;
+	if (look)
 		who->look_again = now + AUTHZ_LOOK_AGAIN_MS;
 	who->list_serial = r->list_serial;
 	const char *why = decision_row(who->decision.reason)->text;
 	switch (who->decision.verdict) {
 	case VERDICT_YES:
+		if (look)
+			saw(c, who, true, why);
 		if (c->entrance->behind == BEHIND_DIRECT || c->address_told)
 			warn_about_loopback(client_conn_address(c, address));
 		return OK;
