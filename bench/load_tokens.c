@@ -3,6 +3,7 @@
 #include "proto/base64.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -329,6 +330,17 @@ static const char *prepare(struct load_tokens *t, char *words, size_t cap)
 	return words;
 }
 
+/* The thread is there before load_run() blocks the signals that end a run early, and must not be the one that gets them. */
+static int start_thread(struct load_tokens *t)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&t->thread, NULL, run, t);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed;
+}
+
 struct err load_tokens_new(const struct load_options *o, struct load_tokens **out, char *words, size_t cap)
 {
 	struct load_tokens *t = calloc(1, sizeof(*t));
@@ -355,7 +367,7 @@ struct err load_tokens_new(const struct load_options *o, struct load_tokens **ou
 	struct err failed = OK;
 	if (prepare(t, words, cap))
 		failed = ERR_OF(SETTINGS, .what = words);
-	int thread = failed.code ? 0 : pthread_create(&t->thread, NULL, run, t);
+	int thread = failed.code ? 0 : start_thread(t);
 	if (thread)
 		failed = ERR_OF(SYSTEM, .sys = thread, .what = "no thread could be started");
 	t->started = !failed.code;

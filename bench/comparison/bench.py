@@ -15,9 +15,9 @@ from .cloud import Cloud
 from .load import RmsLoad
 from .peers import MIB, Shape
 from .problem import Problem
+from .tickets import Tickets
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ["rms-connectord", "rms-floor", "rms-cloud-sim", "rms-load"]
 PROOF_BYTES = (1024, 16384, 262144, 3 * MIB)
 PROOF_S = 5
 
@@ -52,6 +52,7 @@ class Bench:
         self.certificates = Certificates(self.folder)
         self.clouds = {}
         self.load = RmsLoad(self)
+        self._tickets = None
         self.peers = []  # running
 
     @staticmethod
@@ -72,6 +73,13 @@ class Bench:
 
     def missing_program(self, name):
         return [] if os.access(self.program(name), os.X_OK) else [name]
+
+    @property
+    def tickets(self):
+        """Made when first asked for."""
+        if not self._tickets:
+            self._tickets = Tickets(self.new_folder("tickets"))
+        return self._tickets
 
     def cloud(self, kind):
         if kind not in self.clouds:
@@ -125,8 +133,8 @@ class Bench:
         wanted = straight.post(request, answer_bytes)
         straight.close()
         through = soap.Connection(peer.port, peer.ca_file)
-        for _ in range(2):
-            if through.post(request, answer_bytes) != wanted:
+        for more in (peer.credentials(), ""):
+            if through.post(request, answer_bytes, more=more) != wanted:
                 raise Problem("other bytes than those of the cloud came back")
         through.close()
 

@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import math
+import os
 import shutil
 import signal
 import subprocess
 
-from . import soap
+from . import soap, tickets
 from .problem import Problem
 
 
@@ -18,6 +19,8 @@ class Offer:
     connections: int = 64
     rate: int = 0               # requests a second; 0: as fast as answers come
     new_connections: bool = False
+    resume: bool = False        # TLS sessions on new connections
+    pattern: str = ""           # with a Kerberos ticket, a connection for each call (exchange) or once on each connection (kept)
 
 
 @dataclasses.dataclass
@@ -33,10 +36,11 @@ class Result:
 class Run:
     """A load tool at work."""
 
-    def __init__(self, command, seconds, read):
+    def __init__(self, command, seconds, read, env=None):
         self.command, self.seconds, self.read = [str(part) for part in command], seconds, read
         try:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                          env={**os.environ, **(env or {})})
         except OSError as error:
             raise Problem(f"{self.command[0]} could not be started: {error.strerror}") from error
 
@@ -123,8 +127,12 @@ class RmsLoad:
                    "--verify", "0%", "--quiet", "--json", report]
         command += ["--rate", offer.rate] if offer.rate else []
         command += ["--new-connections"] if offer.new_connections else []
+        command += ["--resume"] if offer.resume else []
         command += ["--ca", ca_file] if ca_file else []
-        return Run(command, seconds, lambda out: self.read(report))
+        if not offer.pattern:
+            return Run(command, seconds, lambda out: self.read(report))
+        command += ["--auth", "negotiate", "--pattern", offer.pattern, "--spn", tickets.SPN]
+        return Run(command, seconds, lambda out: self.read(report), self.bench.tickets.env)
 
     @staticmethod
     def read(report):

@@ -33,7 +33,7 @@ class Peer:
         self.folder = bench.new_folder(self.name)
         self.cloud = bench.cloud(shape.cloud)
         self.cloud_port = self.cloud.port
-        self.process = Process(self.name, [*wrap, *self.command()], self.folder)
+        self.process = Process(self.name, [*wrap, *self.command()], self.folder, self.env())
 
     @property
     def url(self):
@@ -52,6 +52,13 @@ class Peer:
 
     def command(self):
         raise NotImplementedError
+
+    def env(self):
+        return {}
+
+    def credentials(self):
+        """Lines of header for the first request on a connection."""
+        return ""
 
     def write(self, name, text):
         path = self.folder / name
@@ -75,6 +82,9 @@ class Floor(Peer):
 
 class Node(Peer):
     name, title = "node", "node"
+    arguments = ("--loopback-caller", r"CORP\exch$=exchange")
+
+    stats_port = None
 
     @classmethod
     def missing(cls, bench):
@@ -82,6 +92,7 @@ class Node(Peer):
 
     def command(self):
         c, s = self.bench.certificates, self.shape
+        self.stats_port = free_port()
         tls = f"\n    tls:\n      - certificate: {c.proxy[0]}\n        key: {c.proxy[1]}" if s.tls_in else ""
         config = self.write("node.yaml", f"""\
 node:
@@ -106,9 +117,13 @@ log:
 admin:
   socket: ""
 stats:
-  address: 127.0.0.1:{free_port()}
-""")
-        return [self.bench.program("rms-connectord"), "-c", config, "--loopback-caller", r"CORP\exch$=exchange"]
+  address: 127.0.0.1:{self.stats_port}
+{self.sections()}""")
+        return [self.bench.program("rms-connectord"), "-c", config, *self.arguments]
+
+    def sections(self):
+        """Further ones of its configuration."""
+        return ""
 
 
 class Nginx(Peer):

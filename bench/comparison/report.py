@@ -22,7 +22,7 @@ def judge(row, values):
     if Floor.name in values:
         said["ratio_to_floor"] = {name: paired_ratio(runs, values[Floor.name]) for name, runs in values.items() if name != Floor.name}
     if row.goal_ratio is not None:
-        said["goal"] = f"<= {row.goal_ratio:.2f} x floor"
+        said["goal"] = f"<= {row.goal_ratio:.2f} x {row.against}"
         ratio = said["ratio_to_floor"].get(Node.name)
         said["goal_met"] = None if ratio is None else ratio <= row.goal_ratio
     elif row.goal is not None:

@@ -25,6 +25,7 @@ class Row:
     goal_ratio: float = None    # at most so many times the floor
     goal: float = None          # at most so much
     gate: bool = True           # must be better than nginx and HAProxy
+    against: str = "floor"      # what stands in the floor's column
 
 
 class Scenario:
@@ -32,6 +33,7 @@ class Scenario:
     fresh = False
     most_rounds = 1000
     without = ()                # peers that have nothing to say here
+    instead = {}                # {name of a peer: what runs in its column here}
 
     def __init__(self, key, rows, shape):
         self.key, self.rows, self.shape = key, rows, shape
@@ -59,9 +61,9 @@ class Timed(Scenario):
     """CPU time of the peer per completed request under one kind of load: between two moments in the middle of it, so that neither the
     opening of connections nor the end of the load is in it."""
 
-    def __init__(self, key, title, goal_ratio, offer, shape=Shape(), more=(), large=False, lead_s=0.4):
+    def __init__(self, key, title, goal_ratio, offer, shape=Shape(), more=(), large=False, lead_s=0.4, against="floor"):
         """more: further rows, of those that measure() knows."""
-        super().__init__(key, [Row("cpu", title, "us/request", goal_ratio=goal_ratio), *more], shape)
+        super().__init__(key, [Row("cpu", title, "us/request", goal_ratio=goal_ratio, against=against), *more], shape)
         self.offer, self.lead_s = offer, lead_s
         self.sizes = (offer.request_bytes, offer.answer_bytes)
         if not large:
@@ -69,7 +71,7 @@ class Timed(Scenario):
 
     def measure(self, bench, peer, seconds):
         before = peer.cloud.seen()["fixed"]["requests"]
-        run = bench.load.start(peer.url, peer.ca_file, self.offer, self.lead_s + PATIENCE_S + seconds)
+        run = bench.load.start(peer.url, peer.ca_file, self.offer_of(peer), self.lead_s + PATIENCE_S + seconds)
         try:
             time.sleep(self.lead_s)
             begin = self.even(peer, before)
@@ -87,6 +89,8 @@ class Timed(Scenario):
         return {row.key: values[row.key] for row in self.rows}, {
             "requests": requests, "requests_per_s": requests / (end.at - begin.at), **dataclasses.asdict(result)}
 
+    def offer_of(self, _peer):
+        return self.offer
 
     def even(self, peer, before):
         """The first moment at which every connection has been used several times, or the load has had its time."""

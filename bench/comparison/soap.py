@@ -33,10 +33,11 @@ def headers(answer_bytes):
     return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": ACTION, "User-Agent": f"rms-load answer={answer_bytes}"}
 
 
-def head(request_bytes, answer_bytes, host="localhost"):
+def head(request_bytes, answer_bytes, host="localhost", more=""):
+    """more: lines of header, each with its end."""
     lines = [f"POST {PATH} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in headers(answer_bytes).items()),
-             f"Content-Length: {request_bytes}", "", ""]
-    return "\r\n".join(lines).encode()
+             f"Content-Length: {request_bytes}", more]
+    return ("\r\n".join(lines) + "\r\n").encode()
 
 
 class Connection:
@@ -48,13 +49,13 @@ class Connection:
         if ca_file:
             self.io = context(ca_file).wrap_socket(self.io, server_hostname="localhost")
 
-    def send(self, request, answer_bytes):
-        self.io.sendall(head(len(request), answer_bytes) + request[:16384])
+    def send(self, request, answer_bytes, more=""):
+        self.io.sendall(head(len(request), answer_bytes, more=more) + request[:16384])
         self.io.sendall(memoryview(request)[16384:])
 
-    def post(self, request, answer_bytes, pause=None):
+    def post(self, request, answer_bytes, pause=None, more=""):
         """Sends and reads the answer; its SHA-256. pause(bytes so far) may dawdle."""
-        self.send(request, answer_bytes)
+        self.send(request, answer_bytes, more)
         return self.answer(answer_bytes, pause)
 
     def answer(self, answer_bytes, pause=None):

@@ -12,7 +12,7 @@ from support.node import ROOT, build_folder
 
 sys.path.insert(0, str(ROOT / "bench"))
 
-from comparison import added, report  # noqa: E402
+from comparison import added, authenticated, report  # noqa: E402
 from comparison.bench import Bench  # noqa: E402
 from comparison.peers import Peer, Shape  # noqa: E402
 from comparison.problem import Problem  # noqa: E402
@@ -44,6 +44,23 @@ def test_quick_run_gives_a_table_and_json_with_sane_figures(tmp_path):
     assert row["better_than_nginx_and_haproxy"] is None  # they did not run
 
 
+def test_callers_with_tickets_are_measured_against_a_bare_acceptance(tmp_path):
+    """E11 E13: new connections with a ticket of 6 KB each, and kept ones with one each; what has no equal has no figure."""
+    out = tmp_path / "compare.json"
+    done = compare("--quick", "--scenarios", "X,X-tls,kept", "--peers", "floor,node,nginx", "--json", out)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(out.read_text(encoding="utf-8"))
+    for name in ("X", "X-tls"):
+        row, told = document["scenarios"][name]["cpu"], document["details"][name]
+        assert set(row["peers"]) == {"floor", "node"} and row["better_than_nginx_and_haproxy"] is None
+        floor = told["floor"][0]
+        assert row["peers"]["floor"]["median"] == pytest.approx(floor["relay_us"] + floor["accept_us"])
+        assert floor["accept_us"] > 20 and told["node"][0]["errors"] == 0
+    assert set(document["scenarios"]["kept"]["cpu"]["peers"]) == {"floor", "node"}
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| kept "))
+    assert "<= 1.03 x --loopback-caller" in row and [cell.strip() for cell in row.split("|")][6] == "-"
+
+
 @pytest.mark.parametrize("arguments, says", [
     (["--scenarios", "Z", "--peers", "floor"], "no such scenario: Z"),
     (["--peers", "apache"], "no such peer: apache"),
@@ -57,26 +74,37 @@ def test_what_it_cannot_do_is_said_in_one_message(arguments, says):
 
 
 LIAR = textwrap.dedent("""
-    import socket, ssl, sys, threading, time
-    listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    import select, socket, ssl, sys, threading, time
+    listening = socket.create_server(("127.0.0.1", int(sys.argv[1])), backlog=256)
     cloud = ssl.create_default_context(cafile=sys.argv[3])
     request_xor, answer_xor, delay = int(sys.argv[4]), int(sys.argv[5]), float(sys.argv[6])
 
-    def pump(source, target, at, change, delay=0.0):
-        done = 0
-        while got := bytearray(source.recv(65536)):
-            if done <= at < done + len(got):
-                got[at - done] ^= change
-            done += len(got)
-            time.sleep(delay)
-            target.sendall(got)
-        target.close()
+    def pass_on(source, target, done, change, delay=0.0):
+        got = bytearray(source.recv(65536))
+        time.sleep(delay)
+        if done <= 700 < done + len(got):
+            got[700 - done] ^= change
+        target.sendall(got)
+        return len(got)
+
+    def relay(caller):
+        upstream = cloud.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[2]))), server_hostname="localhost")
+        up = down = 0
+        while True:  # one thread: an SSL object is not for two
+            ready = [upstream] if upstream.pending() else select.select([caller, upstream], [], [])[0]
+            if caller in ready:
+                n = pass_on(caller, upstream, up, request_xor, delay)
+                up += n
+            else:
+                n = pass_on(upstream, caller, down, answer_xor)
+                down += n
+            if not n:
+                caller.close()
+                upstream.close()
+                return
 
     while True:
-        caller, _ = listening.accept()
-        upstream = cloud.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[2]))), server_hostname="localhost")
-        threading.Thread(target=pump, args=(caller, upstream, 700, request_xor, delay), daemon=True).start()
-        threading.Thread(target=pump, args=(upstream, caller, 700, answer_xor), daemon=True).start()
+        threading.Thread(target=relay, args=(listening.accept()[0],), daemon=True).start()
     """)
 
 
@@ -110,6 +138,19 @@ def test_a_peer_that_changes_one_bit_of_an_answer_is_not_timed(bench):
 def test_a_peer_that_changes_one_bit_of_a_request_is_not_timed(bench):
     with pytest.raises(Problem, match="other bytes than those sent"):
         bench.prove(liar(request_xor=1), (False,))
+
+
+def test_a_node_that_lets_the_callers_of_x_not_in_is_not_timed(bench):
+    bench.tickets.list.write_text(json.dumps({"version": 1, "entries": []}))
+    with pytest.raises(Problem, match="wanted 200 .* got: HTTP/1.1 403"):
+        bench.verify(bench.start_peer(authenticated.KnowingNode, Shape())[0], 49152, 16384)
+
+
+def test_the_steady_rate_is_the_difference_to_the_straight_way(bench):
+    steady = authenticated.Steady("X-750", Shape())
+    peer = bench.start_peer(authenticated.KnowingNode, steady.shape)[0]
+    values, told = steady.measure(bench, peer, 0.3)
+    assert values["p99"] == pytest.approx(told["through_p99_ms"] - told["straight_p99_ms"]) and told["calls_per_s"] > 10
 
 
 def test_time_that_a_peer_adds_is_seen(bench):

@@ -1,15 +1,19 @@
 """rms-load proves who calls, against a server with MIT's own GSSAPI and a realm that lives as long as the test."""
 
 import base64
+import os
+import re
+import signal
 import threading
 
 import gssapi
 import pytest
 
 from support import keytab
-from support.load import load
+from support.load import Load, load
 from support.realm import Realm
 from support.upstream import answer
+from support.wait import eventually
 
 BODY = bytes(ord("a") + i % 26 for i in range(3000))
 FIXED = ("--op", "AcquireLicense", "--request-bytes", 2048, "--answer-bytes", len(BODY))
@@ -115,6 +119,20 @@ def test_refusals_are_counted_and_have_words(cloud, run):
 def test_a_service_that_asks_nobody_is_named(cloud, run):
     done, _ = run(lambda connection, request: connection.send(answer(body=BODY)), "--requests", 3, "--connections", 1, cloud=cloud, expect=69)
     assert done["errors_by_kind.unasked"] == 3 and done["completed"] == 0
+
+
+def test_a_signal_ends_a_run_early_with_its_results(cloud, certs, tmp_path, realm):
+    """Whichever thread of the tool the signal finds: the one that makes tokens is older than the rest."""
+    server = cloud(Service())
+    begun = Load(tmp_path, server.url, "--ca", certs.ca, *FIXED, "--auth", "negotiate", "--spn", SPN, "--pattern", "exchange", "--duration", 60)
+    eventually(lambda: server.requests or begun.process.poll() is not None, 20)
+    # Not the main thread's: it waits for signals, and so has them open.
+    threads = set(os.listdir(f"/proc/{begun.process.pid}/task")) - {str(begun.process.pid)}
+    blocked = [re.search(r"^SigBlk:\s*(\w+)", open(f"/proc/{begun.process.pid}/task/{thread}/status", encoding="ascii").read(), re.M)[1]
+               for thread in threads]
+    assert len(blocked) > 1 and all(int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in blocked)
+    begun.process.send_signal(signal.SIGINT)
+    assert begun.wait().status == 0 and begun["completed"] > 0
 
 
 def test_without_a_ticket_there_is_no_load(cloud, run, tmp_path):
