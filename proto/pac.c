@@ -372,6 +372,41 @@ static bool read_requestor(struct slice b, struct pac_account *out)
 	return true;
 }
 
+/* false: it is there for the second time. */
+static bool take_buffer(struct slice bytes, struct slice *to, bool *has)
+{
+	bool first = !*has;
+	*to = bytes;
+	*has = true;
+	return first;
+}
+
+/* PACTYPE, [MS-PAC] 2.3 and 2.4 */
+bool pac_split(struct slice whole, struct pac_buffers *out, bool *has_logon)
+{
+	enum { HEAD = 8, ROW = 16, ROWS_MAX = 64, LOGON = 1, UPN = 12, REQUESTOR = 18 };
+	struct ndr n = {.all = whole};
+	uint32_t count = get(&n, 4), version = get(&n, 4);
+	bool fine = true;
+	*out = (struct pac_buffers){0};
+	*has_logon = false;
+	if (n.broken || version != 0 || count > ROWS_MAX || whole.len < HEAD + (size_t)count * ROW)
+		return false;
+	for (uint32_t i = 0; i < count && fine; i++) {
+		uint32_t kind = get(&n, 4), length = get(&n, 4), offset = get(&n, 4), high = get(&n, 4);
+		if (high || offset < HEAD + count * ROW || offset > whole.len || length > whole.len - offset)
+			return false;
+		struct slice bytes = slice_of(whole.at + offset, length);
+		if (kind == LOGON)
+			fine = take_buffer(bytes, &out->logon, has_logon);
+		else if (kind == UPN)
+			fine = take_buffer(bytes, &out->upn, &out->has_upn);
+		else if (kind == REQUESTOR)
+			fine = take_buffer(bytes, &out->requestor, &out->has_requestor);
+	}
+	return fine;
+}
+
 enum pac_wrong pac_read(const struct pac_buffers *b, struct pac_account *out, const char **why)
 {
 	*out = (struct pac_account){0};

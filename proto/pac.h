@@ -12,6 +12,9 @@ struct pac_buffers {
 	struct slice requestor;      /* 18: PAC_REQUESTOR */
 };
 
+/* Finds them in a whole PAC. false: it is not framed as one, or has one of them twice. *has_logon: the first of them is there. */
+bool pac_split(struct slice whole, struct pac_buffers *out, bool *has_logon);
+
 struct pac_account {
 	char domain[PAC_NAME_BYTES], name[PAC_NAME_BYTES]; /* UTF-8: "CORP", "exch$" */
 	struct sid sid;

@@ -19,6 +19,8 @@
 
 enum { SKEW_S = 300 };
 
+static const char pac_name[] = "urn:mspac:"; /* all of it */
+
 /* A credential belongs to one reading of the keytab. */
 static _Thread_local struct {
 	uint64_t generation;
@@ -59,14 +61,14 @@ struct acceptance {
 	struct ap_req ticket;
 	gss_ctx_id_t context;
 	gss_name_t caller;
-	gss_buffer_desc answer, name, logon, upn, requestor;
+	gss_buffer_desc answer, name, pac;
 	char service[AUTHD_DETAIL_BYTES];
 };
 
 static void end(struct acceptance *x)
 {
 	OM_uint32 minor;
-	gss_buffer_t buffers[] = {&x->answer, &x->name, &x->logon, &x->upn, &x->requestor};
+	gss_buffer_t buffers[] = {&x->answer, &x->name, &x->pac};
 	for (size_t i = 0; i < ARRAY_COUNT(buffers); i++)
 		gss_release_buffer(&minor, buffers[i]);
 	if (x->caller)
@@ -97,51 +99,36 @@ static struct slice slice_of_buffer(const gss_buffer_desc *b)
 	return slice_of(b->value, b->length);
 }
 
-/* One buffer of the PAC; false: there is none. The library says that, too, of two of a kind and of what is not signed: names tells. */
-static bool read_attribute(struct acceptance *x, gss_buffer_set_t names, const char *name, gss_buffer_desc *out,
-                           struct identity_facts *f)
-{
-	OM_uint32 minor;
-	size_t times = 0;
-	for (size_t i = 0; names && i < names->count; i++)
-		times += slice_equal(slice_of_buffer(&names->elements[i]), slice_str(name));
-	if (times == 0)
-		return false;
-	int authenticated = 0, complete = 0, more = -1;
-	gss_buffer_desc attribute = {strlen(name), (void *)(uintptr_t)name}, display = GSS_C_EMPTY_BUFFER;
-	OM_uint32 major =
-	        gss_get_name_attribute(&minor, x->caller, &attribute, &authenticated, &complete, out, &display, &more);
-	gss_release_buffer(&minor, &display);
-	if (times > 1)
-		f->unreadable = true;
-	else
-		f->verified = f->verified && major == GSS_S_COMPLETE && authenticated && complete && !more;
-	if (out->length == 0) { /* gss_release_buffer() would forget it */
-		free(out->value);
-		out->value = NULL;
-	}
-	return true;
-}
-
-static void name_caller(struct acceptance *x, bool anonymous, struct identity_facts *f)
+/* The library shows no PAC whose signature is not right, but still names it. */
+static void find_why_hidden(struct acceptance *x, struct identity_facts *f)
 {
 	OM_uint32 minor;
 	gss_buffer_set_t names = GSS_C_NO_BUFFER_SET;
-	gss_buffer_desc whole = GSS_C_EMPTY_BUFFER;
+	f->unreadable = gss_inquire_name(&minor, x->caller, NULL, NULL, &names) != GSS_S_COMPLETE;
+	for (size_t i = 0; names && i < names->count; i++)
+		if (slice_equal(slice_of_buffer(&names->elements[i]), slice_str(pac_name)))
+			f->verified = false;
+	gss_release_buffer_set(&minor, &names);
+}
+
+/* The whole PAC in one call: each asks the library for a new context, which costs as much as a fifth of a ticket's cryptography. */
+static void name_caller(struct acceptance *x, bool anonymous, struct identity_facts *f)
+{
+	OM_uint32 minor;
+	int authenticated = 0, complete = 0, more = -1;
+	gss_buffer_desc attribute = {strlen(pac_name), (void *)(uintptr_t)pac_name}, display = GSS_C_EMPTY_BUFFER;
 	f->principal = slice_of_buffer(&x->name);
 	f->anonymous = anonymous;
 	f->verified = true;
-	f->unreadable = gss_inquire_name(&minor, x->caller, NULL, NULL, &names) != GSS_S_COMPLETE;
-	read_attribute(x, names, "urn:mspac:", &whole,
-	               f); /* named in any case, shown only when its signature is right */
-	gss_release_buffer(&minor, &whole);
-	f->has_pac = read_attribute(x, names, "urn:mspac:logon-info", &x->logon, f);
-	f->pac.has_upn = read_attribute(x, names, "urn:mspac:upn-dns-info", &x->upn, f);
-	f->pac.has_requestor = read_attribute(x, names, "urn:mspac:18", &x->requestor, f);
-	f->pac.logon = slice_of_buffer(&x->logon);
-	f->pac.upn = slice_of_buffer(&x->upn);
-	f->pac.requestor = slice_of_buffer(&x->requestor);
-	gss_release_buffer_set(&minor, &names);
+	OM_uint32 major = gss_get_name_attribute(&minor, x->caller, &attribute, &authenticated, &complete, &x->pac,
+	                                         &display, &more);
+	gss_release_buffer(&minor, &display);
+	if (major != GSS_S_COMPLETE) {
+		find_why_hidden(x, f);
+		return;
+	}
+	f->verified = authenticated && complete && !more;
+	f->unreadable = !pac_split(slice_of_buffer(&x->pac), &f->pac, &f->has_pac);
 }
 
 /* Into the job's memory, in SPNEGO when the token came in it. false: no memory. */

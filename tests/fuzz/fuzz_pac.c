@@ -1,4 +1,4 @@
-/* Buffers of a PAC: flags (1: a UPN_DNS_INFO, 2: a requestor), length of each, the two, then KERB_VALIDATION_INFO. What is accepted holds together,
+/* A whole PAC; and buffers of one: flags (1: a UPN_DNS_INFO, 2: a requestor), length of each, the two, then KERB_VALIDATION_INFO. What is accepted holds together,
  * and is the same when it is read again. */
 #include "proto/pac.h"
 
@@ -35,8 +35,24 @@ static void check_account(const struct pac_account *a)
 	}
 }
 
+/* The same bytes as a whole PAC: what is found lies within it. */
+static void split(const char *bytes, size_t n)
+{
+	struct slice all = slice_of(bytes, n), whole = take(&all, n);
+	struct pac_buffers b;
+	bool has_logon;
+	if (pac_split(whole, &b, &has_logon)) {
+		const struct slice found[] = {b.logon, b.upn, b.requestor};
+		for (size_t i = 0; i < ARRAY_COUNT(found); i++)
+			CHECK(found[i].len == 0 ||
+			      (found[i].at >= whole.at + 8 && found[i].at + found[i].len <= whole.at + whole.len));
+	}
+	free((char *)(uintptr_t)whole.at);
+}
+
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n)
 {
+	split(bytes, n);
 	if (n < 3)
 		return 0;
 	struct slice left = slice_of(bytes + 3, n - 3);

@@ -538,6 +538,79 @@ static void what_controllers_write_is_read(void **state)
 	}
 }
 
+/* ---- a whole PAC ---- */
+
+struct place {
+	uint32_t kind, length, offset;
+};
+
+/* In memory of exactly that size; the buffers of out are not to be looked into. */
+static bool split(uint32_t count, uint32_t version, const struct place *places, size_t rows, size_t body,
+                  struct pac_buffers *out, bool *has_logon, size_t *logon_at)
+{
+	struct built b = {.at = malloc(BUILT_MAX)};
+	built_put(&b, count, 4);
+	built_put(&b, version, 4);
+	for (size_t i = 0; i < rows; i++) {
+		built_put(&b, places[i].kind, 4);
+		built_put(&b, places[i].length, 4);
+		built_put(&b, places[i].offset, 8);
+	}
+	for (size_t i = 0; i < body; i++)
+		built_put(&b, i, 1);
+	char *whole = malloc(b.len);
+	memcpy(whole, b.at, b.len);
+	bool fine = pac_split(slice_of(whole, b.len), out, has_logon);
+	*logon_at = *has_logon ? (size_t)(out->logon.at - whole) : 0;
+	free(whole);
+	free(b.at);
+	return fine;
+}
+
+static void a_whole_pac_shows_its_buffers(void **state)
+{
+	const struct place places[] = {{6, 16, 88}, {1, 8, 72}, {18, 0, 104}, {12, 24, 80}};
+	struct pac_buffers b;
+	bool has_logon;
+	size_t at;
+	assert_true(split(4, 0, places, 4, 40, &b, &has_logon, &at));
+	assert_true(has_logon && at == 72 && b.logon.len == 8 && b.has_upn && b.upn.len == 24 && b.has_requestor &&
+	            b.requestor.len == 0);
+	assert_true(split(1, 0, places, 1, 80, &b, &has_logon, &at)); /* a signature alone */
+	assert_true(!has_logon && !b.has_upn && !b.has_requestor);
+}
+
+static void a_pac_that_is_not_framed_is_refused(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t count, version;
+		size_t rows, body;
+		struct place places[2];
+	} cases[] = {
+	        {"another version", 1, 1, 1, 8, {{1, 8, 24}}},
+	        {"fewer rows than it says", 2, 0, 1, 8, {{1, 8, 24}}},
+	        {"more rows than any has", 65, 0, 2, 1200, {{1, 8, 1048}}},
+	        {"a buffer among the rows", 1, 0, 1, 8, {{1, 8, 16}}},
+	        {"a buffer that begins behind the end", 1, 0, 1, 8, {{1, 0, 33}}},
+	        {"a buffer that ends behind the end", 1, 0, 1, 8, {{1, 9, 24}}},
+	        {"a length that wraps", 1, 0, 1, 8, {{1, UINT32_MAX, 24}}},
+	        {"the account data twice", 2, 0, 2, 8, {{1, 4, 40}, {1, 4, 40}}},
+	        {"the requestor twice", 2, 0, 2, 8, {{18, 4, 40}, {18, 4, 44}}},
+	        {"the DNS data twice", 2, 0, 2, 8, {{12, 4, 40}, {12, 4, 44}}},
+	};
+	struct pac_buffers b;
+	bool has_logon;
+	size_t at;
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+		if (split(cases[i].count, cases[i].version, cases[i].places, cases[i].rows, cases[i].body, &b,
+		          &has_logon, &at))
+			fail_msg("%s", cases[i].what);
+	assert_false(pac_split(SLICE("\0\0\0\0\0\0\0"), &b, &has_logon));
+	assert_false(pac_split(SLICE("\1\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\x18\0\0\0\1\0\0\0"), &b,
+	                       &has_logon)); /* 64 bits of offset */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +632,8 @@ int main(void)
 	        cmocka_unit_test(dns_data_is_whole_or_refused),
 	        cmocka_unit_test(the_fuzzer_starts_from_these),
 	        cmocka_unit_test(what_controllers_write_is_read),
+	        cmocka_unit_test(a_whole_pac_shows_its_buffers),
+	        cmocka_unit_test(a_pac_that_is_not_framed_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
