@@ -36,13 +36,20 @@ void principals_close(struct principals *all)
 	CHECK(all->count == 0);
 }
 
-/* FNV-1a: what goes in was proven by a domain controller's signature, so nobody steers it. */
+/* As FNV-1a, but eight bytes at a time, because an account's SIDs are some kilobytes: what goes in was proven by a domain controller's signature, so
+ * nobody steers it. */
 static uint32_t mix(uint32_t hash, const void *bytes, size_t n)
 {
 	const uint8_t *b = bytes;
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ b[i]) * 16777619u;
-	return hash;
+	uint64_t wide = hash, word;
+	for (; n >= sizeof(word); b += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, b, sizeof(word));
+		wide = (wide ^ word) * 1099511628211u;
+		wide ^= wide >> 32; /* what is in the upper half counts too */
+	}
+	for (; n; b++, n--)
+		wide = (wide ^ *b) * 1099511628211u;
+	return (uint32_t)(wide ^ wide >> 32);
 }
 
 /* Rounded down to a sixteenth of the longest time: an identity never outlives its time, and the connections of some minutes share one. */
