@@ -292,7 +292,10 @@ static void on_refresh(uv_signal_t *handle, int number)
 
 static void on_second(uv_timer_t *timer)
 {
+	struct server *s = timer->data;
 	accounts_tick(false);
+	if (s->list)
+		authlist_sync_tick(s->list);
 	log_tick();
 }
 
@@ -360,8 +363,12 @@ static struct err open_state(struct server *s)
 
 static struct err open_list(struct server *s)
 {
-	struct authlist_sync_options o = {
-	        .loop = &s->loop, .settings = s->settings, .state = s->kept, .publish = publish_list, .context = s};
+	struct authlist_sync_options o = {.loop = &s->loop,
+	                                  .settings = s->settings,
+	                                  .state = s->kept,
+	                                  .asks = s->asks,
+	                                  .publish = publish_list,
+	                                  .context = s};
 	return authlist_sync_open(&o, &s->list);
 }
 

@@ -148,14 +148,35 @@ static bool object_of(struct reading *r, json_t *from, struct authlist_object *o
 	return (!*principal || copy(r, principal, &out->principal)) && people_text_of(r, from, "name", &out->name);
 }
 
+static bool kind_of(struct reading *r, json_t *from, enum authlist_kind *out)
+{
+	const char *kind;
+	char cut[65];
+	if (!text_of(r, from, "kind", &kind))
+		return false;
+	if (*kind && !authlist_kind_read(slice_str(kind), out))
+		return wrong(r, "\"kind\" is group, user, computer, gmsa, distribution or unknown, not %s",
+		             shown(kind, cut));
+	return true;
+}
+
+static bool mark_of(struct reading *r, json_t *from, const char *key, bool *out)
+{
+	json_t *value = json_object_get(from, key);
+	if (value && !json_is_boolean(value))
+		return wrong(r, "\"%s\" is neither true nor false", key);
+	*out = json_is_true(value);
+	return true;
+}
+
 static bool read_entry(struct reading *r, json_t *from, struct authlist_entry *out)
 {
-	static const char *const known[] = {"sid", "principal", "role", "name", "kind", "added"};
-	const char *role, *kind, *why;
+	static const char *const known[] = {"sid", "principal", "role", "name", "kind", "expand", "added"};
+	const char *role, *why;
 	char cut[65];
 	if (!keys_are_known(r, from, known, ARRAY_COUNT(known)) || !object_of(r, from, &out->object) ||
-	    !text_of(r, from, "role", &role) || !text_of(r, from, "kind", &kind) ||
-	    !time_of(r, from, "added", &out->added_s))
+	    !text_of(r, from, "role", &role) || !kind_of(r, from, &out->kind) ||
+	    !mark_of(r, from, "expand", &out->object.expand) || !time_of(r, from, "added", &out->added_s))
 		return false;
 	if (!sid_is_none(&out->object.sid) && (why = authlist_sid_wrong(&out->object.sid)))
 		return wrong(r, "\"sid\" %s", why);
@@ -163,9 +184,6 @@ static bool read_entry(struct reading *r, json_t *from, struct authlist_entry *o
 		return wrong(r, "has no \"role\": exchange, sharepoint or fci");
 	if (!authlist_role_read(slice_str(role), &out->role))
 		return wrong(r, "\"role\" is exchange, sharepoint or fci, not %s", shown(role, cut));
-	if (*kind && !authlist_kind_read(slice_str(kind), &out->kind))
-		return wrong(r, "\"kind\" is group, user, computer, gmsa, distribution or unknown, not %s",
-		             shown(kind, cut));
 	if (!json_object_get(from, "added"))
 		return wrong(r, "has no \"added\", the time since when it is on the list: 2026-11-22T10:00:00Z");
 	return true;
@@ -173,8 +191,9 @@ static bool read_entry(struct reading *r, json_t *from, struct authlist_entry *o
 
 static bool read_denial(struct reading *r, json_t *from, struct authlist_denial *out)
 {
-	static const char *const known[] = {"sid", "principal", "name", "until", "why"};
+	static const char *const known[] = {"sid", "principal", "name", "kind", "expand", "until", "why"};
 	if (!keys_are_known(r, from, known, ARRAY_COUNT(known)) || !object_of(r, from, &out->object) ||
+	    !kind_of(r, from, &out->kind) || !mark_of(r, from, "expand", &out->object.expand) ||
 	    !time_of(r, from, "until", &out->until_s) || !people_text_of(r, from, "why", &out->why))
 		return false;
 	if (json_object_get(from, "until") && out->until_s == 0)

@@ -4,7 +4,10 @@
  *   {"version": 1,
  *    "entries": [{"sid": "S-1-5-21-1-2-3-1104", "role": "exchange", "name": "CORP\\Exchange Servers", "kind": "group", "added": "2026-11-22T10:00:00Z"},
  *                {"principal": "files@EXAMPLE.ORG", "role": "fci", "added": "2026-11-22T10:00:00Z"}],
- *    "deny": [{"sid": "S-1-5-21-1-2-3-1120", "until": "2026-12-24T00:00:00Z", "why": "under examination"}]}
+ *    "deny": [{"sid": "S-1-5-21-1-2-3-1120", "kind": "user", "until": "2026-12-24T00:00:00Z", "why": "under examination"}]}
+ *
+ * "kind" tells whether tickets show who is in it: while it is distribution or left out, the directory is asked, and until it has answered nobody who
+ * might be in it is let in or refused for good. "expand": true asks it for a security group too (domain-local ones of another forest).
  */
 #pragma once
 #include "core/base/authlist_rows.h"

@@ -60,6 +60,12 @@ static bool put(json_t *object, const char *key, const char *text)
 	return !text || json_object_set_new_nocheck(object, key, json_string_nocheck(text)) == 0;
 }
 
+static bool put_kind(json_t *to, enum authlist_kind kind, bool expand)
+{
+	return put(to, "kind", kind == AUTHLIST_KIND_UNKNOWN ? NULL : authlist_kind_word(kind)) &&
+	       (!expand || json_object_set_new_nocheck(to, "expand", json_true()) == 0);
+}
+
 static bool put_object(json_t *to, const struct authlist_object *o)
 {
 	char id[AUTHLIST_ID_BYTES];
@@ -78,11 +84,9 @@ char *authlist_doc_write_entry(const struct authlist_entry *e)
 	char added[AUTHLIST_TIME_BYTES];
 	json_t *row = json_object();
 	authlist_time_write(e->added_s, added);
-	return row_text(
-	        row, put_object(row, &e->object) && put(row, "role", authlist_role_word(e->role)) &&
-	                     put(row, "name", e->object.name) &&
-	                     put(row, "kind", e->kind == AUTHLIST_KIND_UNKNOWN ? NULL : authlist_kind_word(e->kind)) &&
-	                     put(row, "added", added));
+	return row_text(row, put_object(row, &e->object) && put(row, "role", authlist_role_word(e->role)) &&
+	                             put(row, "name", e->object.name) && put_kind(row, e->kind, e->object.expand) &&
+	                             put(row, "added", added));
 }
 
 static char *write_denial(const struct authlist_denial *d)
@@ -91,6 +95,7 @@ static char *write_denial(const struct authlist_denial *d)
 	json_t *row = json_object();
 	authlist_time_write(d->until_s, until);
 	return row_text(row, put_object(row, &d->object) && put(row, "name", d->object.name) &&
+	                             put_kind(row, d->kind, d->object.expand) &&
 	                             put(row, "until", d->until_s ? until : NULL) && put(row, "why", d->why));
 }
 

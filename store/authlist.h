@@ -3,11 +3,22 @@
  *
  * Denials win over everything. Then an exact account wins over groups, and among groups the oldest entry, so that the RMS identity of an account never
  * flips by the order of groups in a ticket. A group counts when the ticket shows it or when its expansion has the account. A caller with a SID is
- * decided by SIDs only, one without by its principal name only. */
+ * decided by SIDs only, one without by its principal name only.
+ *
+ * What a ticket does not show or shows too long, the directory told ahead, and the decision takes it from the snapshot:
+ *   members of a row   object.need says whether they must be known. As long as they are not, or are older than max_age: a denied group defers whoever
+ *                      would be let in; a group among the entries defers whoever would be refused, and lets nobody in. It stops nobody whom another
+ *                      entry lets in.
+ *   standings          a disabled or deleted account is refused, also long after the directory went away. A group that the ticket shows and the
+ *                      directory does not counts for nothing, if it is of the account's own domain (a domain's controllers do not tell of others'
+ *                      groups: those are believed until the ticket ends). Refused for good is whoever was asked about within STANDING_FRESH_S; before
+ *                      that it may have joined since, so it is deferred and asked about anew.
+ */
 #pragma once
 #include "core/base/authlist_rows.h"
 #include "core/base/clock.h"
 #include "core/base/err.h"
+#include "store/standing.h"
 
 enum verdict { VERDICT_LATER, VERDICT_NO, VERDICT_YES };
 
@@ -24,6 +35,7 @@ struct decision_row {
 };
 const struct decision_row *decision_row(enum decision_reason reason);
 
+enum { STANDING_FRESH_S = 60 };
 enum { AUTHLIST_HASH_BYTES = 32, AUTHLIST_ENTRY_ID_BYTES = 16, AUTHLIST_NO_ROW = UINT32_MAX };
 
 /* Which entry, in cache keys and labels: SHA-256 of "S-1-5-..." or of the principal, cut. The same on every node and in every generation. */
@@ -43,6 +55,9 @@ struct decision {
 	struct authlist_entry_id entry_id; /* of YES */
 	uint64_t generation;               /* of the list; 0: there was none */
 	uint8_t hash[AUTHLIST_HASH_BYTES];
+	usec_t good_until; /* clock_now(): then something that it rests on is too old */
+	bool by_ticket;    /* YES because the ticket shows a group */
+	bool doubtful;     /* the directory should be asked about the account: soon */
 };
 
 /* Who asks. All borrowed. */
@@ -54,11 +69,13 @@ struct authlist_caller {
 
 struct authlist; /* immutable but for its last confirmation */
 
-/* Takes what is in rows, also on failure; rows is empty afterwards. rows must be sorted and without doubles, as authlist_doc_read() leaves them.
+/* Takes what is in rows, with need and members as the directory's answers stand, also on failure; rows is empty afterwards. rows must be sorted and without doubles, as authlist_doc_read() leaves them.
  * hash: of the canonical document. confirmed: clock_now() of when the source last said that this is the list, lower (also below zero) when that was
  * before this start. ERR_NO_MEMORY. */
 struct err authlist_new(struct authlist_rows *rows, const uint8_t hash[static AUTHLIST_HASH_BYTES], uint64_t generation,
                         int64_t confirmed, usec_t max_age, struct authlist **out);
+/* The same list with other standings (a reference of its own; NULL: none): little work, the rows are shared. ERR_NO_MEMORY. */
+struct err authlist_with(const struct authlist *l, struct standings *standings, struct authlist **out);
 /* Any thread. */
 struct authlist *authlist_ref(struct authlist *l);
 void authlist_unref(struct authlist *l);
@@ -72,6 +89,13 @@ bool authlist_still(const struct authlist *l, const struct decision *d, usec_t n
 
 /* The source said it again. Main thread; workers see it soon. */
 void authlist_confirm(struct authlist *l, usec_t now);
+/* The directory said again who is in that group: the same. Main thread. */
+void authlist_confirm_members(struct authlist *l, const struct sid *group, usec_t now);
+/* Rows whose members must be known and are not, or not any more. */
+size_t authlist_members_unknown(const struct authlist *l, usec_t now);
+/* When the directory told the members of that row; AUTHLIST_NEVER. */
+int64_t authlist_members_at(const struct authlist *l, bool is_denial, uint32_t row);
+const struct standings *authlist_standings(const struct authlist *l);
 usec_t authlist_age(const struct authlist *l, usec_t now);
 bool authlist_too_old(const struct authlist *l, usec_t now);
 

@@ -5,8 +5,6 @@
 /* The list thrice, as LMDB writes new pages before it gives old ones back, and room for more kinds of records. */
 enum { MAP_BYTES = 64 * 1024 * 1024 };
 
-static const char list_key[] = "list";
-
 struct state {
 	struct db *db;
 };
@@ -39,24 +37,24 @@ bool state_read_only(const struct state *s)
 	return db_read_only(s->db);
 }
 
-struct err state_keep_list(struct state *s, const struct state_list *list)
+struct err state_keep(struct state *s, enum state_kind kind, const struct state_record *r)
 {
 	size_t len;
-	char *record = state_list_write(list, &len);
+	char *record = state_record_write(kind, r, &len);
 	if (!record)
 		return ERR_OF(NO_MEMORY);
-	struct err failed = db_write(s->db, list_key, slice_of(record, len));
+	struct err failed = db_write(s->db, state_kind_key(kind), slice_of(record, len));
 	free(record);
 	return failed;
 }
 
-struct err state_last_list(struct state *s, struct state_list *out, char **record)
+struct err state_last(struct state *s, enum state_kind kind, struct state_record *out, char **record)
 {
 	size_t len;
-	TRY(db_read(s->db, list_key, record, &len));
-	if (!*record || state_list_read(slice_of(*record, len), out))
+	TRY(db_read(s->db, state_kind_key(kind), record, &len));
+	if (!*record || state_record_read(kind, slice_of(*record, len), out))
 		return OK;
 	free(*record);
 	*record = NULL;
-	return ERR_OF(FILE, .what = "the list kept there is damaged");
+	return ERR_OF(FILE, .what = "what is kept there is damaged");
 }

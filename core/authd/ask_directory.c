@@ -1,5 +1,6 @@
 #include "core/authd/ask.h"
 #include "core/authd/directory_asks.h"
+#include "core/authd/directory_object.h"
 
 #define FROM_DIRECTORY(name)                                                                         \
 	json_t *ask_##name(struct authd *a, const json_t *question)                                  \
@@ -9,8 +10,8 @@
 
 static json_t *no_directory(void)
 {
-	return ask_failed("no realm with a directory is in the settings",
-	                  "add - name: CORP.TEST to realms, or name accounts by SID or principal");
+	return directory_error("no-directory", "no realm with a directory is in the settings",
+	                       "add - name: CORP.TEST to realms, or name accounts by SID or principal");
 }
 
 FROM_DIRECTORY(find)

@@ -1,6 +1,6 @@
 /* What authd answers about the directory, as JSON: {"ok": true, ...} or {"ok": false, "code", "error", "mend"}. code: "malformed" (the ask), "gone" (there
- * is no such object), "unknown-domain" (none of our realms), "unreachable" (a directory does not answer: nothing is known). Worker threads only, each
- * call may block for directory_settings.timeout_ms and realm; answers are the caller's. NULL: no memory. */
+ * is no such object), "unknown-domain" (none of our realms), "no-directory" (no realm has one), "unreachable" (a directory does not answer: nothing is
+ * known). Worker threads only, each call may block for directory_settings.timeout_ms and realm; answers are the caller's. NULL: no memory. */
 #pragma once
 #include "core/authd/directory.h"
 

@@ -41,6 +41,68 @@ void authlist_rows_done(struct authlist_rows *rows)
 	*rows = (struct authlist_rows){0};
 }
 
+/* ---- copies ---- */
+
+static bool copy_text(const char *from, char **to)
+{
+	*to = from ? strdup(from) : NULL;
+	return *to || !from;
+}
+
+static bool copy_object(const struct authlist_object *from, struct authlist_object *to)
+{
+	*to = (struct authlist_object){
+	        .sid = from->sid, .expand = from->expand, .need = from->need, .members_at = from->members_at};
+	return copy_text(from->principal, &to->principal) && copy_text(from->name, &to->name) &&
+	       sid_set_copy(&from->members, &to->members);
+}
+
+bool authlist_rows_copy(const struct authlist_rows *rows, struct authlist_rows *out)
+{
+	*out = (struct authlist_rows){.entries = calloc(rows->entry_count + 1, sizeof(*out->entries)),
+	                              .denials = calloc(rows->denial_count + 1, sizeof(*out->denials))};
+	bool good = out->entries && out->denials;
+	for (size_t i = 0; good && i < rows->entry_count; i++) {
+		const struct authlist_entry *from = &rows->entries[i];
+		struct authlist_entry *to = &out->entries[out->entry_count++];
+		good = copy_object(&from->object, &to->object);
+		to->role = from->role;
+		to->kind = from->kind;
+		to->added_s = from->added_s;
+	}
+	for (size_t i = 0; good && i < rows->denial_count; i++) {
+		const struct authlist_denial *from = &rows->denials[i];
+		struct authlist_denial *to = &out->denials[out->denial_count++];
+		good = copy_object(&from->object, &to->object) && copy_text(from->why, &to->why);
+		to->kind = from->kind;
+		to->until_s = from->until_s;
+	}
+	return good;
+}
+
+/* ---- members ---- */
+
+/* Nobody knows what an object of unknown kind is until the directory has said it. */
+static enum authlist_members_need need_of(const struct authlist_object *o, enum authlist_kind kind)
+{
+	if (o->principal)
+		return MEMBERS_NO_NEED;
+	return o->expand || kind == AUTHLIST_KIND_DISTRIBUTION || kind == AUTHLIST_KIND_UNKNOWN ? MEMBERS_MUST
+	                                                                                        : MEMBERS_NO_NEED;
+}
+
+enum authlist_members_need authlist_entry_need(const struct authlist_entry *e)
+{
+	return need_of(&e->object, e->kind);
+}
+
+/* A ticket that is older than a membership does not show it, and what is denied shall not wait for the next one. */
+enum authlist_members_need authlist_denial_need(const struct authlist_denial *d)
+{
+	enum authlist_members_need need = need_of(&d->object, d->kind);
+	return need == MEMBERS_NO_NEED && d->kind == AUTHLIST_KIND_GROUP ? MEMBERS_MAY : need;
+}
+
 /* ---- order ---- */
 
 int authlist_object_compare(const struct authlist_object *a, const struct authlist_object *b)

@@ -23,15 +23,22 @@ enum {
 	AUTHLIST_MEMBERS_MAX = 100000, /* of all expansions together */
 };
 
+#define AUTHLIST_NEVER INT64_MIN
+
+/* MUST: while its members are not known, nobody who might be among them is refused for good, or, where it is denied, let in. MAY: tickets show them
+ * too, if later. */
+enum authlist_members_need { MEMBERS_NO_NEED, MEMBERS_MAY, MEMBERS_MUST };
+
 /* A directory object by its SID, or, in realms that have no directory, an account by its principal name. */
 struct authlist_object {
 	struct sid sid;  /* none: there is a principal */
 	char *principal; /* NULL: none, there is a SID */
 	char *name;      /* what people call it; NULL: not told. Never decides anything */
-	/* Expansion of a group that no ticket shows (distribution groups, groups of other forests): its accounts at any depth, sealed, as the
-	 * directory told at members_s (seconds since 1970; 0: not expanded). No part of the document. */
+	bool expand;     /* "expand": its members are asked of the directory although its kind does not call for it */
+	/* Who is in it at any depth, as the directory said: what no ticket shows. Sealed; may have more than SID_SET_MAX. No part of the document. */
+	enum authlist_members_need need;
 	struct sid_set members;
-	int64_t members_s;
+	int64_t members_at; /* clock_now() of the answer, lower, also below zero, when it came before this start; AUTHLIST_NEVER: none came */
 };
 
 struct authlist_entry {
@@ -43,6 +50,7 @@ struct authlist_entry {
 
 struct authlist_denial {
 	struct authlist_object object;
+	enum authlist_kind kind;
 	int64_t until_s; /* 0: until it is lifted */
 	char *why;       /* NULL: not told */
 };
@@ -56,6 +64,12 @@ struct authlist_rows {
 /* Frees what is inside, not the struct itself; it is empty afterwards. */
 void authlist_rows_done(struct authlist_rows *rows);
 void authlist_object_done(struct authlist_object *o);
+
+/* Whether the directory must be asked who is in it. */
+enum authlist_members_need authlist_entry_need(const struct authlist_entry *e);
+enum authlist_members_need authlist_denial_need(const struct authlist_denial *d);
+/* All of it, members too. out: to be ended, also on failure. false: no memory. */
+bool authlist_rows_copy(const struct authlist_rows *rows, struct authlist_rows *out);
 
 /* The order in which the list is written and numbered: by age, then by SID or principal; so it is the same on every node, and the winner among an
  * account's groups is the first of them. */

@@ -164,9 +164,9 @@ bool sid_is_of_domain(const struct sid *s, const struct sid *domain)
 
 /* ---- sets ---- */
 
-bool sid_set_add(struct sid_set *set, const struct sid *s)
+bool sid_set_add_up_to(struct sid_set *set, const struct sid *s, uint32_t limit)
 {
-	if (set->count == SID_SET_MAX || sid_is_none(s))
+	if (set->count >= limit || sid_is_none(s))
 		return false;
 	if (set->count == set->room) {
 		uint32_t room = set->room ? set->room * 2 : 32;
@@ -178,6 +178,29 @@ bool sid_set_add(struct sid_set *set, const struct sid *s)
 	}
 	set->at[set->count++] = *s;
 	return true;
+}
+
+bool sid_set_add(struct sid_set *set, const struct sid *s)
+{
+	return sid_set_add_up_to(set, s, SID_SET_MAX);
+}
+
+bool sid_set_copy(const struct sid_set *set, struct sid_set *out)
+{
+	*out = (struct sid_set){0};
+	if (set->count == 0)
+		return true;
+	out->at = malloc(set->count * sizeof(*out->at));
+	if (!out->at)
+		return false;
+	memcpy(out->at, set->at, set->count * sizeof(*out->at));
+	out->count = out->room = set->count;
+	return true;
+}
+
+bool sid_set_equal(const struct sid_set *a, const struct sid_set *b)
+{
+	return a->count == b->count && (a->count == 0 || memcmp(a->at, b->at, a->count * sizeof(*a->at)) == 0);
 }
 
 static int compare_members(const void *a, const void *b)

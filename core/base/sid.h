@@ -49,6 +49,11 @@ struct sid_set {
 
 /* false: SID_SET_MAX members, or no memory. */
 bool sid_set_add(struct sid_set *set, const struct sid *s);
+/* The same with another limit, for sets that are no ticket's. */
+bool sid_set_add_up_to(struct sid_set *set, const struct sid *s, uint32_t limit);
+/* out is overwritten. false: no memory; out is empty. */
+bool sid_set_copy(const struct sid_set *set, struct sid_set *out);
+bool sid_set_equal(const struct sid_set *a, const struct sid_set *b); /* both sealed */
 /* Sorts, drops doubles. After it only looking is allowed, or adding and sealing again. */
 void sid_set_seal(struct sid_set *set);
 bool sid_set_has(const struct sid_set *set, const struct sid *s);

@@ -95,6 +95,21 @@ static void say_directory(struct admin_call *c, const struct authlist_entry *e, 
 		admin_set(into, "renamed_to", admin_string(now));
 }
 
+/* When the directory last said who is in it, since 1970; 0: it never did, or needs not. */
+static int64_t members_told_s(const struct admin_call *c, const struct authlist_object *o)
+{
+	const struct authlist *list = authlist_sync_current(c->source->list);
+	const struct authlist_rows *rows = list ? authlist_rows_of(list) : NULL;
+	for (uint32_t i = 0; rows && i < rows->entry_count; i++) {
+		int64_t at = authlist_object_compare(&rows->entries[i].object, o) == 0
+		                     ? authlist_members_at(list, false, i)
+		                     : AUTHLIST_NEVER;
+		if (at != AUTHLIST_NEVER)
+			return (int64_t)(clock_wall() / 1000000) - ((int64_t)clock_now() - at) / 1000000;
+	}
+	return 0;
+}
+
 static void show(struct admin_call *c, const json_t *answer)
 {
 	const struct authlist_rows *rows;
@@ -106,8 +121,9 @@ static void show(struct admin_call *c, const json_t *answer)
 		if (authlist_object_compare(&rows->denials[i].object, &e->object) == 0)
 			json_array_append_new(denials, admin_denial_json(&rows->denials[i]));
 	admin_set(o, "line", admin_entry_line(e));
-	admin_set(o, "accounts_expanded", e->object.members_s ? json_integer(e->object.members.count) : json_null());
-	admin_set(o, "expanded", admin_time(e->object.members_s));
+	int64_t told_s = members_told_s(c, &e->object);
+	admin_set(o, "accounts_expanded", told_s ? json_integer(e->object.members.count) : json_null());
+	admin_set(o, "expanded", admin_time(told_s));
 	if (answer)
 		say_directory(c, e, answer, o);
 	admin_set(o, "denials", denials);

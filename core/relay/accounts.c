@@ -17,6 +17,12 @@ struct account {
 	struct account *next; /* in its bucket */
 	char *sid, *name;
 	uint32_t seen; /* enum account_seen; atomic */
+	/* Atomic */
+	uint64_t let_in_s; /* since the clock's start, and 1: when the list last let it in; 0: never */
+	bool by_ticket, doubted;
+	/* Main thread */
+	usec_t asked; /* when the directory was last asked about it; 0: never */
+	bool not_ours;
 	/* Under the lock */
 	usec_t minute; /* when the minute began in which it was told of */
 	unsigned told; /* in that minute */
@@ -78,6 +84,76 @@ uint32_t account_seen(const struct account *a)
 {
 	return __atomic_load_n(&a->seen, __ATOMIC_RELAXED);
 }
+
+/* ---- for the directory ---- */
+
+void account_relies(struct account *a, bool by_ticket)
+{
+	__atomic_store_n(&a->let_in_s, clock_now() / 1000000 + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&a->by_ticket, by_ticket, __ATOMIC_RELAXED);
+}
+
+void account_doubt(struct account *a)
+{
+	__atomic_store_n(&a->doubted, true, __ATOMIC_RELAXED);
+}
+
+static bool belongs(struct account *a, enum accounts_which which, usec_t now)
+{
+	uint64_t let_in_s = __atomic_load_n(&a->let_in_s, __ATOMIC_RELAXED), now_s = now / 1000000 + 1;
+	bool let_in = let_in_s && now_s - let_in_s <= ACCOUNT_RELIED_S;
+	if (which == ACCOUNTS_LET_IN)
+		return let_in;
+	if (which == ACCOUNTS_BY_TICKET)
+		return let_in && __atomic_load_n(&a->by_ticket, __ATOMIC_RELAXED);
+	bool due = !a->asked || now - a->asked >= (usec_t)ACCOUNT_ASKED_S * 1000000;
+	return due && !a->not_ours && __atomic_load_n(&a->doubted, __ATOMIC_RELAXED);
+}
+
+size_t accounts_collect(enum accounts_which which, struct sid *out, size_t room)
+{
+	usec_t now = clock_now();
+	size_t count = 0;
+	pthread_mutex_lock(&table.lock);
+	for (unsigned i = 0; table.count && i < BUCKETS; i++)
+		for (struct account *a = table.buckets[i]; a && count < room; a = a->next) {
+			if (!*a->sid || !belongs(a, which, now) || !sid_parse(slice_str(a->sid), &out[count]))
+				continue;
+			count++;
+			if (which == ACCOUNTS_DOUBTED) {
+				a->asked = now;
+				__atomic_store_n(&a->doubted, false, __ATOMIC_RELAXED);
+			}
+		}
+	pthread_mutex_unlock(&table.lock);
+	return count;
+}
+
+void account_answered(const struct sid *sid, enum account_answer answer)
+{
+	char text[SID_TEXT_BYTES];
+	sid_print(sid, text);
+	pthread_mutex_lock(&table.lock);
+	struct account *a = table.buckets[bucket_of(text)];
+	while (a && strcmp(a->sid, text) != 0)
+		a = a->next;
+	if (a && answer == ACCOUNT_NO_ANSWER)
+		__atomic_store_n(&a->doubted, true, __ATOMIC_RELAXED);
+	if (a)
+		a->not_ours = answer == ACCOUNT_NOT_OURS;
+	pthread_mutex_unlock(&table.lock);
+}
+
+void accounts_forget_answers(void)
+{
+	pthread_mutex_lock(&table.lock);
+	for (unsigned i = 0; table.count && i < BUCKETS; i++)
+		for (struct account *a = table.buckets[i]; a; a = a->next)
+			a->not_ours = false;
+	pthread_mutex_unlock(&table.lock);
+}
+
+/* ---- events ---- */
 
 /* An account that goes back and forth all the time is told of a few times a minute. */
 static bool may_tell(struct account *a)

@@ -42,6 +42,24 @@ struct account_view {
 void account_saw(struct account *a, const struct account_view *v);
 /* Those that were let in, or refused, at their last request, the latest first; returns how many of them are in out. all: how many there are. */
 size_t accounts_recent(bool let_in, struct account_view *out, size_t room, size_t *all);
+/* The list lets it in; by_ticket: because its ticket shows a group. Any thread, no lock; not needed for each request. */
+void account_relies(struct account *a, bool by_ticket);
+/* The directory should be asked about it soon. Any thread, no lock. */
+void account_doubt(struct account *a);
+
+enum accounts_which {
+	ACCOUNTS_LET_IN,    /* within the last ACCOUNT_RELIED_S */
+	ACCOUNTS_BY_TICKET, /* of these: because of a group in their ticket */
+	ACCOUNTS_DOUBTED,   /* and not asked about within ACCOUNT_ASKED_S; they count as asked about from now on */
+};
+enum { ACCOUNT_RELIED_S = 24 * 3600, ACCOUNT_ASKED_S = 20 };
+/* SIDs of accounts of that kind, at most room of them. Main thread. */
+size_t accounts_collect(enum accounts_which which, struct sid *out, size_t room);
+/* What came of asking about one that was doubted: NO_ANSWER: it stays doubted. NOT_OURS: no directory of ours knows its domain; asking again is of no
+ * use before accounts_forget_answers(). */
+enum account_answer { ACCOUNT_ANSWERED, ACCOUNT_NO_ANSWER, ACCOUNT_NOT_OURS };
+void account_answered(const struct sid *sid, enum account_answer answer);
+void accounts_forget_answers(void);
 
 /* Each second, in the main thread: tells of refusals that were only counted, when their minute is over; all: now. */
 void accounts_tick(bool all);

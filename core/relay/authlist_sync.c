@@ -2,13 +2,15 @@
 
 #include "core/base/log.h"
 #include "core/crypto/crypto.h"
-#include "core/relay/authlist_keep.h"
 #include "core/relay/authlist_read.h"
+#include "core/relay/authlist_tell.h"
+#include "core/relay/directory_watch.h"
+#include "core/relay/state_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WATCH_MS = 2000, SETTLE_MS = 200, LINE_BYTES = 880, ROW_BYTES = 2 * AUTHLIST_TEXT_MAX + AUTHLIST_ID_BYTES + 64 };
+enum { WATCH_MS = 2000, SETTLE_MS = 200, DIRECTORY_WAIT_MS = 10000 };
 
 /* Made by the main thread, filled in by a thread of the pool, looked at by the main thread again. */
 struct reading {
@@ -24,8 +26,12 @@ struct authlist_sync {
 	struct authlist *current; /* NULL: never loaded */
 	bool from_copy;           /* current was kept from before the start; its source has not said it since */
 	struct reading reading;
-	struct authlist_keep keep;
-	bool busy;  /* a reading is under way */
+	struct directory_watch *directory;
+	struct state_writer writer;
+	bool busy;       /* a reading is under way */
+	bool unsettled;  /* somebody may wait for it, and for what the directory says to it */
+	msec_t wait_end; /* but not for ever */
+	bool was_settled;
 	bool again; /* one more after it */
 	bool closing;
 	uv_timer_t period, settle; /* every list.refresh_s; after a change, until the file is still */
@@ -37,74 +43,6 @@ struct authlist_sync {
 	void (*settled)(void *context);
 	void *settled_context;
 };
-
-/* ---- events ---- */
-
-/* Rows of the list gathered into event lines: the first line counts as the event, the others follow it. */
-struct telling {
-	char line[LINE_BYTES];
-	size_t n;
-	bool first, left_out;
-};
-
-static void tell_line(struct telling *t)
-{
-	if (t->first)
-		t->left_out = !event_log(EVENT_LIST_UPDATED, "%s", t->line);
-	else if (!t->left_out)
-		event_log_more(EVENT_LIST_UPDATED, "%s", t->line);
-	t->first = false;
-	t->n = 0;
-}
-
-static void tell_row(struct telling *t, const char *row)
-{
-	size_t n = strlen(row);
-	if (t->n + n + 3 > sizeof(t->line)) {
-		tell_line(t);
-		t->n = (size_t)snprintf(t->line, sizeof(t->line), "continued: ");
-	}
-	t->n += (size_t)snprintf(t->line + t->n, sizeof(t->line) - t->n, "%s; ", row);
-}
-
-static void tell_rows(struct telling *t, const struct authlist_rows *rows)
-{
-	char row[ROW_BYTES], id[AUTHLIST_ID_BYTES], until[AUTHLIST_TIME_BYTES];
-	for (size_t i = 0; i < rows->entry_count; i++) {
-		const struct authlist_entry *e = &rows->entries[i];
-		snprintf(row, sizeof(row), "%s %s%s%s%s", authlist_role_word(e->role),
-		         e->object.name ? e->object.name : "", e->object.name ? " (" : "",
-		         authlist_object_id(&e->object, id), e->object.name ? ")" : "");
-		tell_row(t, row);
-	}
-	for (size_t i = 0; i < rows->denial_count; i++) {
-		const struct authlist_denial *d = &rows->denials[i];
-		authlist_time_write(d->until_s, until);
-		snprintf(row, sizeof(row), "denied %s%s%s%s%s%s", d->object.name ? d->object.name : "",
-		         d->object.name ? " (" : "", authlist_object_id(&d->object, id), d->object.name ? ")" : "",
-		         d->until_s ? " until " : "", d->until_s ? until : "");
-		tell_row(t, row);
-	}
-}
-
-/* Every reading that went well names all of it: what is in force now shall be found near the end of the log, not where it last changed. */
-static void tell_list(const struct authlist_sync *s, bool same)
-{
-	const struct authlist_rows *rows = authlist_rows_of(s->current);
-	char hash[2 * AUTHLIST_HASH_BYTES + 1];
-	struct telling t = {.first = true};
-	crypto_hex(authlist_hash(s->current), AUTHLIST_HASH_BYTES, hash);
-	if (rows->entry_count == 0) {
-		event_log(EVENT_LIST_EMPTY, "%s has no entries%s; SHA-256 %s", s->path, same ? ", as before" : "",
-		          hash);
-		return;
-	}
-	t.n = (size_t)snprintf(t.line, sizeof(t.line), "%s%zu entries, %zu denials, generation %llu, SHA-256 %s: ",
-	                       same ? "read again, unchanged: " : "", rows->entry_count, rows->denial_count,
-	                       (unsigned long long)authlist_generation(s->current), hash);
-	tell_rows(&t, rows);
-	tell_line(&t);
-}
 
 /* ---- what was read comes into force ---- */
 
@@ -125,6 +63,30 @@ static void refused(struct authlist_sync *s, const char *problem)
 		          s->o.settings->list_max_age_s);
 }
 
+/* Takes rows. */
+static struct err make_list(struct authlist_sync *s, struct authlist_rows *rows,
+                            const uint8_t hash[static AUTHLIST_HASH_BYTES], uint64_t generation, int64_t confirmed,
+                            struct authlist **out)
+{
+	struct authlist *bare;
+	usec_t max_age = s->o.settings->list_max_age_s * 1000000ull;
+	if (!directory_watch_fill(s->directory, rows)) {
+		authlist_rows_done(rows);
+		return ERR_OF(NO_MEMORY);
+	}
+	TRY(authlist_new(rows, hash, generation, confirmed, max_age, &bare));
+	struct err failed = authlist_with(bare, directory_watch_standings(s->directory), out);
+	authlist_unref(bare);
+	return failed;
+}
+
+static void put_in_force(struct authlist_sync *s, struct authlist *next)
+{
+	authlist_unref(s->current);
+	s->current = next;
+	s->o.publish(s->o.context, next);
+}
+
 static void take(struct authlist_sync *s, struct authlist_reading *r)
 {
 	if (!r->good) {
@@ -140,20 +102,17 @@ static void take(struct authlist_sync *s, struct authlist_reading *r)
 	} else {
 		struct authlist *next;
 		uint64_t generation = s->current ? authlist_generation(s->current) + 1 : 1;
-		struct err failed = authlist_new(&r->rows, r->hash, generation, (int64_t)clock_now(),
-		                                 s->o.settings->list_max_age_s * 1000000ull, &next);
+		struct err failed = make_list(s, &r->rows, r->hash, generation, (int64_t)clock_now(), &next);
 		if (failed.code) {
 			free(r->document);
 			refused(s, err_text(failed));
 			return;
 		}
-		authlist_unref(s->current);
-		s->current = next;
-		s->o.publish(s->o.context, next);
+		put_in_force(s, next);
 	}
 	s->from_copy = false;
-	authlist_keep_put(&s->keep, r->document, r->document_len);
-	tell_list(s, same);
+	state_writer_put(&s->writer, STATE_LIST, r->document, r->document_len);
+	authlist_tell(s->current, s->path, same);
 }
 
 /* ---- the list of before the start ---- */
@@ -178,11 +137,11 @@ static void not_kept(const char *why)
 /* The source failed at the start. */
 static void take_kept(struct authlist_sync *s)
 {
-	struct state_list kept;
+	struct state_record kept;
 	struct authlist_reading r = {0};
 	char *record = NULL;
 	usec_t max_age = s->o.settings->list_max_age_s * 1000000ull;
-	struct err failed = s->o.state ? state_last_list(s->o.state, &kept, &record) : OK;
+	struct err failed = s->o.state ? state_last(s->o.state, STATE_LIST, &kept, &record) : OK;
 	if (failed.code)
 		not_kept(err_text(failed));
 	if (!record)
@@ -191,8 +150,7 @@ static void take_kept(struct authlist_sync *s)
 		authlist_rows_done(&r.rows);
 		not_kept(r.problem);
 	} else {
-		failed = authlist_new(&r.rows, r.hash, 1, confirmed_before(kept.confirmed_s, max_age), max_age,
-		                      &s->current);
+		failed = make_list(s, &r.rows, r.hash, 1, confirmed_before(kept.confirmed_s, max_age), &s->current);
 		if (failed.code)
 			not_kept(err_text(failed));
 		else
@@ -203,12 +161,98 @@ static void take_kept(struct authlist_sync *s)
 	free(record);
 }
 
+/* ---- what the directory says ---- */
+
+static void tell_settled(struct authlist_sync *s)
+{
+	if (!s->unsettled || s->busy)
+		return;
+	s->unsettled = false;
+	s->was_settled = true;
+	if (s->settled)
+		s->settled(s->settled_context);
+}
+
+/* After each reading, whatever came of it. */
+static void ask_directory(struct authlist_sync *s)
+{
+	s->unsettled = true;
+	s->wait_end = loop_now(s->o.loop) + DIRECTORY_WAIT_MS;
+	if (s->current)
+		directory_watch_begin(s->directory, authlist_rows_of(s->current));
+	if (!directory_watch_is_busy(s->directory))
+		tell_settled(s);
+}
+
+/* The list of before with what the directory says now. Without memory the old one stays, and the next round tries again. */
+static void on_directory_changed(void *context, bool members)
+{
+	struct authlist_sync *s = context;
+	struct authlist *next = NULL;
+	struct authlist_rows rows;
+	struct err failed;
+	if (!s->current)
+		return;
+	if (!members) {
+		failed = authlist_with(s->current, directory_watch_standings(s->directory), &next);
+	} else if (authlist_rows_copy(authlist_rows_of(s->current), &rows)) {
+		failed = make_list(s, &rows, authlist_hash(s->current), authlist_generation(s->current),
+		                   (int64_t)clock_now() - (int64_t)authlist_age(s->current, clock_now()), &next);
+	} else {
+		authlist_rows_done(&rows);
+		failed = ERR_OF(NO_MEMORY);
+	}
+	if (failed.code)
+		refused(s, err_text(failed));
+	else
+		put_in_force(s, next);
+}
+
+static void on_members_confirmed(void *context, const struct sid *group)
+{
+	struct authlist_sync *s = context;
+	if (s->current)
+		authlist_confirm_members(s->current, group, clock_now());
+}
+
+static void on_round_ended(void *context)
+{
+	struct authlist_sync *s = context;
+	size_t len = 0;
+	char *document = directory_watch_document(s->directory, &len);
+	state_writer_put(&s->writer, STATE_DIRECTORY, document, len);
+	tell_settled(s);
+}
+
+static void take_kept_directory(struct authlist_sync *s)
+{
+	struct state_record kept;
+	char *record = NULL;
+	struct err failed = s->o.state ? state_last(s->o.state, STATE_DIRECTORY, &kept, &record) : OK;
+	if (!failed.code && record &&
+	    !directory_watch_restore(s->directory, kept.document, s->o.settings->list_max_age_s))
+		failed = ERR_OF(FILE, .what = "what is kept there is damaged");
+	if (failed.code)
+		event_log(EVENT_STATE_REBUILT, "what the directory said, kept in node.state_directory, is not used: %s",
+		          err_text(failed));
+	free(record);
+}
+
+void authlist_sync_tick(struct authlist_sync *s)
+{
+	directory_watch_tick(s->directory);
+	if (s->unsettled && loop_now(s->o.loop) >= s->wait_end)
+		tell_settled(s);
+}
+
 /* ---- when it is read ---- */
 
 static void free_when_over(struct authlist_sync *s)
 {
-	if (!s->closing || s->busy || s->keep.busy || s->open_handles)
+	if (!s->closing || s->busy || s->writer.busy || s->open_handles)
 		return;
+	for (unsigned kind = 0; kind < STATE_KIND_COUNT; kind++)
+		free(s->writer.next[kind].document);
 	authlist_unref(s->current);
 	free(s);
 }
@@ -229,6 +273,7 @@ static void on_work_over(uv_work_t *work, int status)
 		free(s->reading.got.document);
 	} else if (status == 0) {
 		take(s, &s->reading.got);
+		ask_directory(s);
 	}
 	if (s->closing) {
 		free_when_over(s);
@@ -238,8 +283,8 @@ static void on_work_over(uv_work_t *work, int status)
 		s->again = false;
 		begin_reading(s);
 	}
-	if (!s->busy && s->settled)
-		s->settled(s->settled_context);
+	if (!s->busy && !directory_watch_is_busy(s->directory))
+		tell_settled(s);
 }
 
 static void begin_reading(struct authlist_sync *s)
@@ -310,6 +355,7 @@ struct err authlist_sync_replace(struct authlist_sync *s, struct slice document,
 	s->reading.stale = true; /* if one is under way, it may have read the file of before */
 	s->again |= s->busy;
 	take(s, &r);
+	ask_directory(s);
 	if (!s->problem[0])
 		return OK;
 	snprintf(problem, AUTHLIST_DOC_PROBLEM_BYTES, "%.500s",
@@ -319,9 +365,9 @@ struct err authlist_sync_replace(struct authlist_sync *s, struct slice document,
 
 /* ---- life ---- */
 
-static void on_kept(struct authlist_keep *k)
+static void on_kept(struct state_writer *w)
 {
-	free_when_over(container_of(k, struct authlist_sync, keep));
+	free_when_over(container_of(w, struct authlist_sync, writer));
 }
 
 struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out)
@@ -330,13 +376,24 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	if (!s)
 		return ERR_OF(NO_MEMORY);
 	s->o = *o;
+	struct directory_watch_options d = {.loop = o->loop,
+	                                    .asks = o->asks,
+	                                    .changed = on_directory_changed,
+	                                    .confirmed = on_members_confirmed,
+	                                    .ended = on_round_ended,
+	                                    .context = s};
+	struct err failed = directory_watch_open(&d, &s->directory);
+	if (failed.code) {
+		free(s);
+		return failed;
+	}
 	if (!authlist_source_is_local(o->settings))
 		snprintf(s->path, sizeof(s->path), "%s", o->settings->list_file);
 	else if (*o->settings->node_state_directory)
 		snprintf(s->path, sizeof(s->path), "%s/list.json", o->settings->node_state_directory);
 	s->started = clock_now();
 	bool writable = o->state && !state_read_only(o->state);
-	s->keep = (struct authlist_keep){.loop = o->loop, .state = writable ? o->state : NULL, .on_idle = on_kept};
+	s->writer = (struct state_writer){.loop = o->loop, .state = writable ? o->state : NULL, .on_idle = on_kept};
 	uv_timer_init(&o->loop->uv, &s->period);
 	uv_timer_init(&o->loop->uv, &s->settle);
 	uv_fs_poll_init(&o->loop->uv, &s->watch);
@@ -349,10 +406,12 @@ struct err authlist_sync_open(const struct authlist_sync_options *o, struct auth
 	uv_timer_start(&s->period, on_period, period_ms, period_ms);
 	uv_fs_poll_start(&s->watch, on_change, s->path, WATCH_MS);
 	s->reading = (struct reading){.sync = s, .got.path = s->path};
+	take_kept_directory(s);
 	authlist_read_file(&s->reading.got);
 	if (!s->reading.got.good)
 		take_kept(s);
 	take(s, &s->reading.got);
+	ask_directory(s);
 	return OK;
 }
 
@@ -368,6 +427,8 @@ void authlist_sync_close(struct authlist_sync *s)
 	if (!s || s->closing)
 		return;
 	s->closing = true;
+	directory_watch_close(s->directory);
+	s->directory = NULL;
 	uv_close((uv_handle_t *)&s->period, on_handle_closed);
 	uv_close((uv_handle_t *)&s->settle, on_handle_closed);
 	uv_close((uv_handle_t *)&s->watch, on_handle_closed);
@@ -392,6 +453,8 @@ void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *o
 
 const char *authlist_sync_not_ready(const struct authlist_sync *s)
 {
+	if (s->current && !s->was_settled && authlist_members_unknown(s->current, clock_now()))
+		return "the directory is asked who is in groups on the list of authorized servers"; /* for some seconds at most */
 	if (s->current)
 		return NULL;
 	if (*s->path)

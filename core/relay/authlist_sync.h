@@ -1,9 +1,11 @@
 /* Keeps the list of authorized servers current: reads list.file at the start, when it changes, every list.refresh_s and on demand; checks it whole, and
- * keeps the last good one in memory and in node.state_directory. Owned by the server; main thread. Files are read in the thread pool (but at the
- * start), so a slow disk holds up neither this thread nor a request. Tells event 1004 or 2003 of every reading that went well, 3001 of every other, and 4050. */
+ * keeps the last good one in memory and in node.state_directory. After each reading the directory is asked about it (directory_watch.h), and its answers
+ * become part of the list in force. Owned by the server; main thread. Files are read in the thread pool (but at the start), so a slow disk holds up
+ * neither this thread nor a request. Tells event 1004 or 2003 of every reading that went well, 3001 of every other, and 4050. */
 #pragma once
 #include "core/net/loop.h"
 #include "core/base/settings.h"
+#include "core/relay/authd_ask.h"
 #include "proto/authlist_doc.h"
 #include "store/authlist.h"
 #include "store/state.h"
@@ -14,6 +16,8 @@ struct authlist_sync_options {
 	struct loop *loop;
 	const struct settings *settings; /* borrowed: outlives the sync */
 	struct state *state;             /* borrowed, used by nobody else; NULL: nothing survives a restart */
+	struct authd_ask *
+	        asks; /* borrowed, may be closed first in the same turn of the loop; NULL: nobody can be asked about the directory */
 	/* A list with other content than the one before; the first one within authlist_sync_open(). The receiver takes references of its own. */
 	void (*publish)(void *context, struct authlist *snapshot);
 	void *context;
@@ -23,8 +27,11 @@ struct authlist_sync_options {
 struct err authlist_sync_open(const struct authlist_sync_options *o, struct authlist_sync **out);
 /* Reads it anew now, changed or not. */
 void authlist_sync_refresh(struct authlist_sync *s);
-/* Called when a reading is over, well or not, and no other follows it at once. One receiver; NULL: none. */
+/* Called when a reading is over, well or not, and no other follows it at once, and the directory has been asked about the list, or 10 s have passed.
+ * One receiver; NULL: none. */
 void authlist_sync_on_settled(struct authlist_sync *s, void (*settled)(void *context), void *context);
+/* Each second. */
+void authlist_sync_tick(struct authlist_sync *s);
 /* Borrowed until the next turn of the loop; NULL: never loaded. */
 const struct authlist *authlist_sync_current(const struct authlist_sync *s);
 /* For the source `local`: checks the document, writes it into node.state_directory/list.json, whole and synced, then publishes it and tells event 1004

@@ -17,6 +17,8 @@ static void decide(struct relay *r, struct principal *who)
 		const struct authlist_object *o = &authlist_rows_of(r->list)->entries[who->decision.entry].object;
 		who->up = upstreams_find(&r->upstreams, who->decision.role, sid_is_none(&o->sid) ? NULL : &o->sid);
 	}
+	if (who->seen && who->decision.doubtful)
+		account_doubt(who->seen);
 }
 
 static void saw(struct client_conn *c, const struct principal *who, bool let_in, const char *why)
@@ -80,6 +82,8 @@ struct err authz_decide(struct exchange *x)
 	bool look = !good || now >= who->look_again;
 	if (look)
 		who->look_again = now + AUTHZ_LOOK_AGAIN_MS;
+	if (who->seen && who->decision.verdict == VERDICT_YES)
+		account_relies(who->seen, who->decision.by_ticket);
 	who->list_serial = r->list_serial;
 	const char *why = decision_row(who->decision.reason)->text;
 	switch (who->decision.verdict) {

@@ -6,27 +6,27 @@
 
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n);
 
-static void write_again(const struct state_list *list, struct slice same)
+static void write_again(const struct state_record *list, struct slice same)
 {
 	size_t len;
-	char *record = state_list_write(list, &len);
+	char *record = state_record_write(STATE_LIST, list, &len);
 	CHECK(record && slice_equal(slice_of(record, len), same));
 	free(record);
 }
 
 int LLVMFuzzerTestOneInput(const char *bytes, size_t n)
 {
-	struct state_list list, read;
+	struct state_record list, read;
 	size_t len;
-	if (state_list_read(slice_of(bytes, n), &list))
+	if (state_record_read(STATE_LIST, slice_of(bytes, n), &list))
 		write_again(&list, slice_of(bytes, n));
-	list = (struct state_list){.confirmed_s = n, .document = slice_of(bytes, n)};
-	char *record = state_list_write(&list, &len);
-	CHECK(record && state_list_read(slice_of(record, len), &read));
+	list = (struct state_record){.confirmed_s = n, .document = slice_of(bytes, n)};
+	char *record = state_record_write(STATE_LIST, &list, &len);
+	CHECK(record && state_record_read(STATE_LIST, slice_of(record, len), &read));
 	CHECK(read.confirmed_s == n && slice_equal(read.document, list.document));
 	if (n) { /* one other bit, and it is refused */
 		record[(unsigned char)bytes[0] * 257u % len] ^= (char)(1 << (n & 7));
-		CHECK(!state_list_read(slice_of(record, len), &read));
+		CHECK(!state_record_read(STATE_LIST, slice_of(record, len), &read));
 	}
 	free(record);
 	return 0;

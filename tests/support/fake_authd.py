@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 REASONS = [line.split("(")[1].split(",")[0] for line in (ROOT / "proto/authd_reasons.def").read_text().splitlines()
            if line.startswith("AUTHD_REASON(")]
 DOMAIN = "S-1-5-21-1-2-3"
+NO_DIRECTORY = {"ok": False, "code": "no-directory", "error": "no realm with a directory is in the settings", "mend": "add one"}
 
 
 def sid_bytes(text):
@@ -90,7 +91,7 @@ class Request:
 
 
 class FakeAuthd:
-    def __init__(self, path, script, answers=lambda question: None):
+    def __init__(self, path, script, answers=lambda question: NO_DIRECTORY):
         self.path, self.script, self.answers = str(path), script, answers
         self.questions = []
         self.requests, self.cancels, self.problems, self.connections = [], [], [], []

@@ -50,7 +50,7 @@ static void name_principal(struct authlist_object *o, const char *principal)
 
 static void expand(struct authlist_object *o, unsigned first, unsigned last)
 {
-	o->members_s = 17;
+	o->members_at = 17;
 	for (unsigned rid = first; rid <= last; rid++) {
 		struct sid s = sid(rid);
 		assert_true(sid_set_add(&o->members, &s));
@@ -204,7 +204,7 @@ static void an_expanded_group_has_its_members(void **state)
 	assert_int_equal(d.reason, DECIDED_ALLOWED_MEMBER);
 	assert_int_equal(d.entry, 0);
 	assert_int_equal(d.matches, 2);
-	assert_int_equal(authlist_rows_of(l)->entries[d.entry].object.members_s, 17);
+	assert_int_equal(authlist_rows_of(l)->entries[d.entry].object.members_at, 17);
 	assert_int_equal(about(l, 503, NULL).reason, DECIDED_NOT_LISTED);
 	/* A member as somebody's group is not a member. */
 	assert_int_equal(about(l, 7, GROUPS(500)).reason, DECIDED_NOT_LISTED);

@@ -16,10 +16,11 @@ static const char canonical[] =
         " \"entries\": [\n"
         "  {\"sid\": \"S-1-5-21-1-2-3-1104\", \"role\": \"exchange\", \"name\": \"CORP\\\\Exchange Servers\", "
         "\"kind\": "
-        "\"group\", \"added\": \"2026-11-21T10:00:00Z\"},\n"
+        "\"group\", \"expand\": true, \"added\": \"2026-11-21T10:00:00Z\"},\n"
         "  {\"principal\": \"files@EXAMPLE.ORG\", \"role\": \"fci\", \"added\": \"2026-11-22T10:00:00Z\"}],\n"
         " \"deny\": [\n"
-        "  {\"sid\": \"S-1-5-21-1-2-3-1120\", \"until\": \"2026-12-24T00:00:00Z\", \"why\": \"under examination\"}]}\n";
+        "  {\"sid\": \"S-1-5-21-1-2-3-1120\", \"kind\": \"user\", \"until\": \"2026-12-24T00:00:00Z\", \"why\": "
+        "\"under examination\"}]}\n";
 
 static char problem[AUTHLIST_DOC_PROBLEM_BYTES];
 
@@ -43,6 +44,8 @@ static void what_is_read_is_what_was_written(void **state)
 	assert_int_equal(rows.entries[0].added_s, 1795255200);
 	assert_string_equal(rows.entries[1].object.principal, "files@EXAMPLE.ORG");
 	assert_true(sid_is_none(&rows.entries[1].object.sid));
+	assert_true(rows.entries[0].object.expand && !rows.denials[0].object.expand);
+	assert_int_equal(rows.denials[0].kind, AUTHLIST_KIND_USER);
 	assert_int_equal(rows.denials[0].until_s, 1798070400);
 	assert_string_equal(rows.denials[0].why, "under examination");
 	char *text = authlist_doc_write(&rows, &len);
@@ -60,10 +63,10 @@ static void equal_lists_are_equal_bytes(void **state)
 {
 	static const char other[] =
 	        "{\"deny\":[{\"why\":\"under "
-	        "examination\",\"until\":\"2026-12-24T00:00:00Z\",\"sid\":\"s-1-5-21-1-2-3-1120\"}],"
+	        "examination\",\"until\":\"2026-12-24T00:00:00Z\",\"sid\":\"s-1-5-21-1-2-3-1120\",\"kind\":\"user\"}],"
 	        "\"entries\":[\n\n{\"added\":\"2026-11-22T10:00:00Z\",\"kind\":\"unknown\",\"principal\":\"files@"
 	        "EXAMPLE.ORG\","
-	        "\"role\":\"fci\"},{\"kind\":\"group\",\"added\":\"2026-11-21T10:00:00Z\",\"name\":"
+	        "\"role\":\"fci\"},{\"kind\":\"group\",\"expand\":true,\"added\":\"2026-11-21T10:00:00Z\",\"name\":"
 	        "\"CORP\\u005cExchange "
 	        "Servers\",\"role\":\"exchange\",\"sid\":\"S-1-5-21-1-2-3-1104\"}],\"version\":1}";
 	struct authlist_rows rows;
@@ -121,6 +124,8 @@ static void wrong_documents_are_refused_with_place_and_reason(void **state)
 	        {LIST("{\"sid\": \"S-1-5-21-1-2-3-5\", \"role\": \"admin\"}"),
 	         "exchange, sharepoint or fci, not admin"},
 	        {LIST("{\"sid\": \"S-1-5-21-1-2-3-5\", \"role\": \"fci\", \"kind\": \"x\"}"), "\"kind\""},
+	        {LIST("{\"sid\": \"S-1-5-21-1-2-3-5\", \"role\": \"fci\", \"expand\": 1}"),
+	         "\"expand\" is neither true nor false"},
 	        {LIST("{\"sid\": \"S-1-5-21-1-2-3-5\", \"role\": \"fci\", \"name\": \"a\\nb\"}"),
 	         "\"name\" has control"},
 	        {LIST("{\"sid\": \"S-1-5-21-1-2-3-5\", \"role\": \"fci\", \"adedd\": \"x\"}"),

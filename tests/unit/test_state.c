@@ -65,15 +65,16 @@ static struct slice document(unsigned number, size_t len)
 
 static struct err keep(struct state *s, unsigned number, size_t len)
 {
-	return state_keep_list(s, &(struct state_list){.confirmed_s = number, .document = document(number, len)});
+	return state_keep(s, STATE_LIST,
+	                  &(struct state_record){.confirmed_s = number, .document = document(number, len)});
 }
 
 /* Its number; 0: none. */
 static unsigned last(struct state *s, size_t len)
 {
-	struct state_list list;
+	struct state_record list;
 	char *record;
-	struct err e = state_last_list(s, &list, &record);
+	struct err e = state_last(s, STATE_LIST, &list, &record);
 	if (e.code)
 		fail_msg("%s", err_text(e));
 	if (!record)
@@ -195,9 +196,9 @@ static void overwrite_each_page(int with)
 		assert_int_equal(pwrite(fd, bytes, sizeof(bytes), at), PAGE);
 		close(fd);
 		struct state *s = open_it();
-		struct state_list list;
+		struct state_record list;
 		char *record = NULL;
-		struct err e = state_last_list(s, &list, &record);
+		struct err e = state_last(s, STATE_LIST, &list, &record);
 		rebuilt += *problem != 0;
 		refused += e.code != ERR_NONE;
 		harmless += !*problem && !e.code;
@@ -238,10 +239,10 @@ static void test_cut_while_in_use(void **state)
 {
 	fill(5);
 	struct state *s = open_well();
-	struct state_list list;
+	struct state_record list;
 	char *record;
 	assert_int_equal(truncate(path, 3 * PAGE), 0);
-	assert_int_equal(state_last_list(s, &list, &record).code, ERR_FILE);
+	assert_int_equal(state_last(s, STATE_LIST, &list, &record).code, ERR_FILE);
 	assert_int_equal(keep(s, 6, DOCUMENT).code, ERR_FILE);
 	state_close(s);
 	opens_anew();
@@ -306,17 +307,17 @@ static void test_a_full_disk_keeps_what_was_there(void **state)
 
 static void test_each_byte_of_a_record_counts(void **state)
 {
-	struct state_list list = {.confirmed_s = 1790000000, .document = SLICE("{\"version\": 1}\n")}, read;
+	struct state_record list = {.confirmed_s = 1790000000, .document = SLICE("{\"version\": 1}\n")}, read;
 	size_t len;
-	char *record = state_list_write(&list, &len);
-	assert_true(state_list_read(slice_of(record, len), &read));
+	char *record = state_record_write(STATE_LIST, &list, &len);
+	assert_true(state_record_read(STATE_LIST, slice_of(record, len), &read));
 	assert_int_equal(read.confirmed_s, 1790000000);
 	assert_true(slice_equal(read.document, list.document));
 	for (size_t i = 0; i < len; i++) {
 		record[i] ^= 1;
-		assert_false(state_list_read(slice_of(record, len), &read));
+		assert_false(state_record_read(STATE_LIST, slice_of(record, len), &read));
 		record[i] ^= 1;
-		assert_false(state_list_read(slice_of(record, i), &read));
+		assert_false(state_record_read(STATE_LIST, slice_of(record, i), &read));
 	}
 	free(record);
 }

@@ -15,7 +15,8 @@ CORP = Domain(
     "CORP.TEST", "CORP", "dc1", "127.0.0.10",
     computers={"SRV1$": "Srv1.Machine.Pw", "SRV2$": "Srv2.Machine.Pw", "FS01$": "Fs01.Machine.Pw", "OLD1$": "Old1.Machine.Pw"},
     users={"alice": "Al1ce.Passw0rd", "bob": "B0b.Passw0rd", "carol": "Car0l.Passw0rd", "dave": "Dav3.Passw0rd",
-           "svc-sp": "Sharep0int.Pw", "svc-web": "Shar3point.Pw2", "twin": "Tw1n.Passw0rd", CONNECTOR: "Svc.Passw0rd1"},
+           "svc-sp": "Sharep0int.Pw", "svc-web": "Shar3point.Pw2", "twin": "Tw1n.Passw0rd", "leaver": "L3aver.Passw0rd", "leaver2": "L3aver2.Passw0rd",
+           CONNECTOR: "Svc.Passw0rd1"},
     groups={  # name: (kind, members)
         "Exchange Servers": ("universal", ["SRV1$", "SRV2$"]),
         "RMS Connector Clients": ("universal", ["Exchange Servers", "alice", "carol"]),
@@ -25,6 +26,7 @@ CORP = Domain(
         "Primary Club": ("global", ["dave"]),
         "Many": ("global", [f"many{n:04}" for n in range(MANY)]),
         "Trusted Friends": ("local", []),
+        "Leavers": ("global", ["leaver", "leaver2"]),
     },
     services={CONNECTOR: [SERVICE], "DC1$": ["ldap/dc1.corp.test"]})
 PARTNER = Domain(
