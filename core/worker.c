@@ -63,6 +63,7 @@ static void on_second(uv_timer_t *timer)
 {
 	struct worker *w = timer->data;
 	take_offers(w);
+	metric_set(w->metrics, METRIC_unsent, 0, 0, (int64_t)w->loop.waiting_bytes);
 	request_log_tick(w->log);
 }
 

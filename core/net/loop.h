@@ -41,6 +41,7 @@ struct loop {
 		size_t at, len;
 	} notes[LOOP_NOTES];
 	size_t note_count;
+	size_t waiting_bytes; /* of all streams: what the kernel has not taken, in memory */
 	uv_prepare_t
 	        before_poll; /* runs after all callbacks of a turn, also timers and closings: sends what was gathered */
 	uv_timer_t tick;     /* coarse deadlines: one timer for all */

@@ -40,14 +40,21 @@ static void on_readable(struct stream *s);
 
 /* ---- writing ---- */
 
+static void count_waiting(struct stream *s, ptrdiff_t n)
+{
+	s->waiting_bytes += (size_t)n;
+	s->loop->waiting_bytes += (size_t)n;
+}
+
 static void on_written(uv_write_t *request, int status)
 {
 	struct waiting_write *w = container_of(request, struct waiting_write, request);
 	struct stream *s = w->stream;
-	s->waiting_bytes -= w->len;
+	size_t n = w->len;
 	free(w);
-	if (s->state >= STREAM_CLOSING)
+	if (s->state >= STREAM_CLOSING) /* which counted it already */
 		return;
+	count_waiting(s, -(ptrdiff_t)n);
 	if (status < 0) {
 		on_readable(s); /* an answer that came before the other side closed is worth more than the error */
 		gone(s, ERR_OF(NETWORK, .sys = status));
@@ -73,10 +80,10 @@ static void wait_for_kernel(struct stream *s, const char *bytes, size_t n)
 	w->len = n;
 	memcpy(w->bytes, bytes, n);
 	uv_buf_t piece = uv_buf_init(w->bytes, (unsigned)n);
-	s->waiting_bytes += n;
+	count_waiting(s, (ptrdiff_t)n);
 	int failed = uv_write(&w->request, (uv_stream_t *)&s->tcp, &piece, 1, on_written);
 	if (failed) {
-		s->waiting_bytes -= n;
+		count_waiting(s, -(ptrdiff_t)n);
 		free(w);
 		shutdown(s->fd, SHUT_RDWR); /* reading then reports the end */
 		return;
@@ -447,6 +454,7 @@ void stream_close(struct stream *s)
 	if (s->note)
 		stream_flush_all(s->loop);
 	s->state = STREAM_CLOSING;
+	count_waiting(s, -(ptrdiff_t)s->waiting_bytes); /* libuv frees it before this turn ends */
 	if (s->loop->input_of == s)
 		s->loop->input_of = NULL;
 	uv_close((uv_handle_t *)&s->tcp, on_handle_closed);

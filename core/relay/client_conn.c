@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/relay/authn.h"
 #include "core/relay/exchange.h"
+#include "core/relay/shed.h"
 
 #include <stdlib.h>
 
@@ -91,25 +92,6 @@ static void settle(struct client_conn *c)
 		stream_pause(&c->io);
 }
 
-/* Attackers send beginnings of heads and wait: the oldest make room. */
-static void shed_unfinished(struct relay *r, struct client_conn *except)
-{
-	while (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes) {
-		struct client_conn *oldest = NULL;
-		list_for_each (link, &r->waits[WAIT_HEAD].armed) {
-			struct client_conn *c = container_of(link, struct client_conn, deadline.link);
-			if (c->unfinished && c != except) {
-				oldest = c;
-				break;
-			}
-		}
-		if (!oldest)
-			return;
-		metric_add(r->metrics, METRIC_unfinished_heads_shed, 0, 0, 1);
-		client_conn_reset(oldest, CLOSE_FULL);
-	}
-}
-
 /* ---- turns ---- */
 
 void client_conn_turn(struct client_conn *c, unsigned event)
@@ -143,8 +125,8 @@ void client_conn_turn(struct client_conn *c, unsigned event)
 	}
 	if (r->unfinished_bytes > r->settings->limits_unfinished_heads_bytes)
 		shed_unfinished(r, c);
-	if (r->held_bytes > r->settings->limits_held_bytes)
-		relay_shed_bodies(r, NULL); /* may be this one: its turn is over */
+	if (shed_waiting_bytes(r) > r->settings->limits_held_bytes)
+		shed_held(r, NULL); /* may be this one: its turn is over */
 }
 
 void client_conn_wait(struct client_conn *c, enum wait w)

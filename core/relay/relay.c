@@ -124,22 +124,6 @@ void relay_stop(struct relay *r, bool at_once)
 		r->on_empty(r);
 }
 
-bool relay_shed_bodies(struct relay *r, const struct client_conn *except)
-{
-	size_t limit = r->settings->limits_held_bytes;
-	if (r->held_bytes <= limit)
-		return true;
-	list_for_each_safe (link, &r->waits[WAIT_BODY].armed) {
-		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
-		if (c == except || !(c->held || exchange_holds_body(c->exchange)))
-			continue;
-		client_conn_reset(c, CLOSE_FULL);
-		if (r->held_bytes <= limit)
-			return true;
-	}
-	return false;
-}
-
 void relay_close(struct relay *r)
 {
 	upstreams_close(&r->upstreams);

@@ -101,9 +101,6 @@ void relay_take_words(struct relay *r);
 bool relay_knows_callers(const struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
 void relay_stop(struct relay *r, bool at_once);
-/* Makes room below limits.held_bytes: who has sent half a body longest ago goes, but for `except`, whose exchange runs now (may be NULL), and for those
- * that hold none of it. False: nobody waits, the memory is in use. */
-bool relay_shed_bodies(struct relay *r, const struct client_conn *except);
 /* After on_empty: closes the pool and its handles. */
 void relay_close(struct relay *r);
 /* After relay_close() and after the loop closed its handles. */

@@ -1,6 +1,7 @@
 #include "core/relay/route.h"
 
 #include "core/base/log.h"
+#include "core/relay/shed.h"
 
 bool route_is_health(struct slice path)
 {
@@ -48,7 +49,7 @@ struct err route_request(struct exchange *x, const struct http_head *head)
 		          (unsigned long long)head->content_length, s->limits_request_body_bytes);
 		return ERR_OF(BODY_TOO_LARGE);
 	}
-	if (!relay_shed_bodies(x->relay, x->client)) {
+	if (!shed_held(x->relay, x->client)) {
 		event_log(EVENT_OVERLOAD, "limits.held_bytes is reached");
 		return ERR_OF(OVERLOAD);
 	}

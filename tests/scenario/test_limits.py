@@ -337,6 +337,30 @@ def test_half_bodies_are_bounded_in_bytes(cloud, node):
     eventually(lambda: relay.metric("held_bytes") == 0)
 
 
+def test_answers_that_nobody_reads_are_bounded_in_bytes(cloud, node):
+    """F13: of all callers together: who has read nothing for longest is let go, and a good caller is served."""
+    def script(connection, request):
+        if request.operation is soap.ACQUIRE_LICENSE:
+            connection.send(answer(headers=[("Content-Length", str(200 << 20))], length=False))
+            while connection.open:
+                connection.send(bytes(65536))
+        else:
+            well(connection, request)
+    relay = node(cloud(script), settings={"limits.held_bytes": 1 << 20})
+    callers = []
+    for number in range(16):
+        callers.append(relay.caller(receive_bytes=4096))
+        callers[-1].send(soap.request(soap.ACQUIRE_LICENSE))
+        eventually(lambda n=number: relay.metric("upstream_connections", state="leased") + relay.metric("closes", reason="full") == n + 1)
+    eventually(lambda: relay.metric("failures", error="caller_slow") >= 4, 10)
+    eventually(lambda: 0 < relay.metric("unsent_bytes") <= 1 << 20, 5)
+    assert relay.ask(soap.request(CERTIFY)).status == 200
+    for caller in callers:
+        caller.close()
+    eventually(lambda: relay.metric("exchanges_open") == 0)
+    eventually(lambda: relay.metric("unsent_bytes") == 0, 5)
+
+
 @pytest.mark.parametrize("kind", ["silent", "half a head", "half a body"])
 def test_a_good_caller_is_served_beside_many_stuck_ones(cloud, node, kind):
     """F13: 5,000 of them on a release build, fewer under sanitizers."""

@@ -82,6 +82,8 @@ void stream_close(struct stream *s)
 	if (s->state >= STREAM_CLOSING)
 		return;
 	s->state = STREAM_CLOSING;
+	s->loop->waiting_bytes -= s->waiting_bytes;
+	s->waiting_bytes = 0;
 	wire_of(s)->stream = NULL;
 	wires.closing[wires.closing_count++] = s;
 }
@@ -118,6 +120,7 @@ void stream_flush_all(struct loop *l)
 			continue;
 		s->sent = true;
 		s->waiting_bytes += w->full ? w->unsent : 0;
+		l->waiting_bytes += w->full ? w->unsent : 0;
 		w->unsent = 0;
 		if (s->waiting_bytes && !s->blocked_told) {
 			s->blocked_told = true;
@@ -227,6 +230,7 @@ static void wire_fill(struct wire *w)
 static void wire_drain(struct wire *w)
 {
 	w->full = false;
+	w->stream->loop->waiting_bytes -= w->stream->waiting_bytes;
 	w->stream->waiting_bytes = 0;
 	w->stream->blocked_told = false;
 	w->stream->events->on_drained(w->stream);

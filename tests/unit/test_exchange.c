@@ -286,6 +286,61 @@ static void bodies_that_wait_are_shed_and_those_that_stream_are_not(void **state
 	assert_int_equal(w.relay.upstreams.list[0].pool.idle_count, 1);
 }
 
+/* A caller that has asked, and does not read the answer: n bytes of it wait in memory. */
+static struct wire *make_slow(size_t n)
+{
+	static char answer[LOOP_PLAIN_BYTES];
+	struct wire *caller = new_caller();
+	ask(caller, 500);
+	struct wire *up = new_upstream();
+	int head = snprintf(answer, sizeof(answer),
+	                    "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %zu\r\n\r\n", 2 * n);
+	memset(answer + head, 'a', n);
+	wire_fill(caller);
+	assert_true(wire_bytes(up, answer, (size_t)head + n));
+	end_turn();
+	assert_true(stream_is_blocked(caller->stream));
+	return caller;
+}
+
+/* F13: what callers do not read is bounded for all of them together, and who has read nothing for longest goes; not those who send. */
+static void callers_that_do_not_read_are_bounded_together(void **state)
+{
+	enum { LEAST = 1 << 20, SLOW = 8, EACH = 200 * 1024 };
+	w.settings->upstream_connections = SLOW + 1;
+	w.settings->limits_held_bytes = LEAST;
+	static const char look[] = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+	struct wire *sends = new_caller(), *other = new_caller(), *slow[SLOW];
+	ask_part(sends, 100 * 1024, 0, 60 * 1024);
+	for (unsigned i = 0; i < SLOW; i++) {
+		pass_ms(1);
+		slow[i] = make_slow(EACH);
+		assert_true(wire_bytes(other, look, sizeof(look) - 1)); /* a turn, in which that is seen */
+		end_turn();
+		assert_true(w.loop.waiting_bytes + w.relay.held_bytes <= LEAST);
+	}
+	assert_int_equal(counted(METRIC_failures, ERR_CALLER_SLOW), SLOW - LEAST / EACH + 1);
+	for (unsigned i = 0; i < SLOW; i++)
+		assert_int_equal(slow[i]->was_reset, i < SLOW - LEAST / EACH + 1);
+	assert_false(sends->was_reset);
+	assert_int_equal(counted(METRIC_self_made_answers, ERR_OVERLOAD), 0);
+}
+
+/* And where nobody can be let go, a new request is told to come later. */
+static void without_room_new_requests_are_answered_429(void **state)
+{
+	w.settings->limits_held_bytes = 1 << 20;
+	w.relay.held_bytes += 2 << 20; /* whoever holds it */
+	struct wire *caller = new_caller();
+	ask(caller, 500);
+	w.relay.held_bytes -= 2 << 20;
+	end_turn();
+	assert_memory_equal(wire_take(caller), "HTTP/1.1 429 ", 13);
+	assert_int_equal(counted(METRIC_self_made_answers, ERR_OVERLOAD), 1);
+	ask(caller, 500);
+	assert_int_equal(requests_at(new_upstream()), 1);
+}
+
 /* F22: a caller that has a part of its answer, and sends a body that still goes to the cloud, when the node ends. */
 static void an_exchange_that_is_reset_gives_all_back_and_finishes_nothing(void **state)
 {
@@ -385,6 +440,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	        CASE(an_answer_that_waits_for_the_caller_pauses_the_next_ones_cloud),
 	        CASE(bodies_that_wait_are_shed_and_those_that_stream_are_not),
+	        CASE(callers_that_do_not_read_are_bounded_together),
+	        CASE(without_room_new_requests_are_answered_429),
 	        CASE(an_exchange_that_is_reset_gives_all_back_and_finishes_nothing),
 	        CASE(a_lease_granted_too_late_is_given_back),
 	        CASE(a_lease_granted_to_a_caller_that_left_is_given_back),

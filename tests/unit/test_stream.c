@@ -30,6 +30,7 @@ struct world {
 	uint64_t total;
 	bool pauses;
 	unsigned turn;
+	size_t waited;
 };
 
 /* Byte number i of the stream: a pattern that no shift of it equals. */
@@ -102,6 +103,11 @@ static void on_connection(struct listener *l)
 		produce(&w->server.stream);
 }
 
+/* The connection stays in the listener's queue: nobody reads what comes on it. */
+static void on_nobody(struct listener *l)
+{
+}
+
 static void run(uint64_t total, bool tls, bool pauses)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -133,6 +139,7 @@ static void run(uint64_t total, bool tls, bool pauses)
 	assert_int_equal(w->server.end.code, ERR_CLOSED);
 	assert_int_equal(w->client.received, total);
 	assert_int_equal(w->server.received, total);
+	assert_int_equal(w->loop.waiting_bytes, 0);
 	loop_done(&w->loop);
 	tls_server_free(w->tls_server);
 	tls_client_free(w->tls_client);
@@ -151,6 +158,44 @@ static void every_byte_comes_through_tls(void **state)
 	run(1, true, false);
 	run(10000000, true, false);
 	run(3000000, true, true);
+}
+
+/* F13: what the kernel does not take is counted for the whole loop, and no more when the connection is closed over it. */
+static void flood(struct stream *stream)
+{
+	struct world *w = container_of(stream, struct side, stream)->world;
+	static char piece[300000];
+	for (unsigned i = 0; i < 40; i++)
+		stream_write(stream, piece, sizeof(piece));
+	stream_flush_all(&w->loop);
+	w->waited = w->loop.waiting_bytes;
+	assert_int_equal(w->waited, stream->waiting_bytes);
+	stream_close(stream);
+	assert_int_equal(w->loop.waiting_bytes, 0);
+	listener_close(&w->listener);
+	loop_stop(&w->loop);
+}
+
+static void closing_takes_back_what_waits(void **state)
+{
+	static const struct stream_events floods = {
+	        .on_ready = flood, .on_bytes = on_bytes, .on_gone = on_gone, .on_closed = on_closed};
+	struct world *w = calloc(1, sizeof(*w));
+	struct sockaddr_storage any;
+	w->client.world = w;
+	assert_int_equal(loop_init(&w->loop).code, ERR_NONE);
+	assert_int_equal(address_parse("127.0.0.1:0", &any).code, ERR_NONE);
+	assert_int_equal(listener_open(&w->listener, &w->loop, (struct sockaddr *)&any, true, 16).code, ERR_NONE);
+	w->listener.on_connection = on_nobody;
+	((struct sockaddr_in *)&any)->sin_port = htons(listener_port(&w->listener));
+	stream_init(&w->client.stream, &w->loop, &floods);
+	assert_int_equal(stream_connect(&w->client.stream, (struct sockaddr *)&any, NULL).code, ERR_NONE);
+	loop_run(&w->loop);
+	assert_true(w->client.closed);
+	assert_true(w->waited > 1000000);
+	assert_int_equal(w->loop.waiting_bytes, 0);
+	loop_done(&w->loop);
+	free(w);
 }
 
 static void refused_connection_is_reported(void **state)
@@ -208,9 +253,8 @@ static int remove_certificate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(every_byte_comes_through_plain),
-	        cmocka_unit_test(every_byte_comes_through_tls),
-	        cmocka_unit_test(refused_connection_is_reported),
+	        cmocka_unit_test(every_byte_comes_through_plain), cmocka_unit_test(every_byte_comes_through_tls),
+	        cmocka_unit_test(closing_takes_back_what_waits),  cmocka_unit_test(refused_connection_is_reported),
 	        cmocka_unit_test(addresses_are_parsed_strictly),
 	};
 	return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
