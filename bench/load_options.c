@@ -178,6 +178,20 @@ static bool parse_credentials(struct load_options *o, const char *text)
 	return text[0] != 0;
 }
 
+/* Bytes as pairs of hexadecimal digits. */
+static bool parse_end_point(struct load_options *o, const char *text)
+{
+	size_t n = strlen(text);
+	if (n == 0 || n % 2 || n / 2 > sizeof(o->end_point) || strspn(text, "0123456789abcdefABCDEF") != n)
+		return false;
+	for (size_t i = 0; i < n / 2; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+		o->end_point[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	o->end_point_len = n / 2;
+	return true;
+}
+
 static bool parse_target(struct load_options *o, const char *text, char *words, size_t cap)
 {
 	if (o->target_count == LOAD_TARGETS_MAX) {
@@ -252,6 +266,8 @@ static bool take(struct load_options *o, enum option_id id, const char *value, c
 		return o->user = value, true;
 	case OPTION_PASSWORD_FILE:
 		return o->password_file = value, true;
+	case OPTION_END_POINT:
+		return parse_end_point(o, value);
 	case OPTION_BODY_ON_EACH_LEG:
 		return o->body_on_each_leg = true;
 	case OPTION_CONNECTIONS:

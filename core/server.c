@@ -397,6 +397,11 @@ static void warn_about_certificates(const struct server *s)
 		if (t && tls_server_warning(t))
 			event_log(EVENT_CERTIFICATE_WARNING, "listener %s: %s", s->settings->listeners[i].address,
 			          tls_server_warning(t));
+		if (t && s->settings->listeners[i].channel_binding == BINDING_ACCEPT && !tls_server_has_end_point(t))
+			event_log(EVENT_CERTIFICATE_WARNING,
+			          "listener %s: nothing can be bound to a certificate that is signed with RSA-PSS or "
+			          "Ed25519, so channel_binding: accept does nothing there",
+			          s->settings->listeners[i].address);
 	}
 }
 

@@ -79,6 +79,10 @@ static struct err open_listener(struct worker *w, size_t i, const struct worker_
 		                               .key = {ls->keys[0], ls->keys[1]},
 		                               .tickets = o->tickets};
 		TRY(tls_server_new(&t, &wl->tls));
+		if (ls->channel_binding == BINDING_REQUIRE && !tls_server_has_end_point(wl->tls))
+			return ERR_OF(SETTINGS, .what = "channel_binding is require, but nothing can be bound to a "
+			                                "certificate that is signed with RSA-PSS or Ed25519 (RFC 5929 "
+			                                "4.1): take another certificate");
 	}
 	TRY(entrance_open(&wl->entrance, ls));
 	wl->listener.context = &wl->entrance;

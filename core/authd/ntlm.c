@@ -1,6 +1,7 @@
 #include "core/authd/ntlm.h"
 
 #include "core/authd/ask.h"
+#include "core/authd/binding.h"
 #include "core/authd/directory_asks.h"
 #include "core/authd/ntlm_helper.h"
 #include "proto/base64.h"
@@ -199,14 +200,7 @@ static uint32_t number_at(struct slice token, size_t at, size_t bytes)
 	return value;
 }
 
-enum { MESSAGE_TYPE_AT = 8, USER_LENGTH_AT = 36, AUTHENTICATE_BYTES = 64 };
-
-/* [MS-NLMP] 2.2.1.3 */
-static bool is_authenticate(struct slice token)
-{
-	return token.len >= AUTHENTICATE_BYTES && slice_starts_with(token, SLICE("NTLMSSP\0")) &&
-	       number_at(token, MESSAGE_TYPE_AT, 4) == 3;
-}
+enum { MESSAGE_TYPE_AT = 8 };
 
 static enum authd_reason reason_of(enum directory_status status)
 {
@@ -254,9 +248,38 @@ static void identify(struct authd *a, struct job *j, struct slice account)
 	                                .sid_count = all.count};
 }
 
-static void take_verdict(struct authd *a, struct job *j, struct slice said, bool wrapped)
+/* The domain said yes, so what the caller's answer says of its TLS connection is the caller's word. false: refused. */
+static bool binding_is_right(struct job *j, const struct ntlm_authenticate *answer)
+{
+	const struct authd_request *q = &j->msg.request;
+	uint8_t ours[NTLM_BINDING_BYTES];
+	if (q->binding.len == 0)
+		return true;
+	if (!answer->v2) { /* whoever is in between could have taken the newer answer out of it */
+		job_refuse(j, AUTHD_BINDING_MISSING, "an answer older than NTLMv2");
+		return false;
+	}
+	if (!answer->bound) {
+		if (q->flags & AUTHD_BINDING_REQUIRED)
+			job_refuse(j, AUTHD_BINDING_MISSING, NULL);
+		return !(q->flags & AUTHD_BINDING_REQUIRED);
+	}
+	if (!binding_for_ntlm(q->binding, ours)) {
+		job_refuse(j, AUTHD_INTERNAL, "no MD5 for a channel binding");
+		return false;
+	}
+	if (memcmp(ours, answer->binding, sizeof(ours)) == 0)
+		return true;
+	job_refuse(j, AUTHD_BINDING_WRONG, NULL);
+	return false;
+}
+
+static void take_verdict(struct authd *a, struct job *j, struct slice said, const struct ntlm_authenticate *answer,
+                         bool wrapped)
 {
 	if (slice_starts_with(said, SLICE("AF "))) {
+		if (!binding_is_right(j, answer))
+			return;
 		identify(a, j, slice_from(said, 3));
 	} else {
 		bool refused = slice_starts_with(said, SLICE("NA "));
@@ -274,6 +297,7 @@ static void second_leg(struct authd *a, struct job *j, struct slice token)
 {
 	const char *wrong = NULL;
 	struct spnego wrap = {0};
+	struct ntlm_authenticate answer = {0};
 	struct slice said;
 	struct place *p = take_reserved(a->ntlm, j->connection, j->msg.request.conversation);
 	if (p == NULL) {
@@ -284,14 +308,17 @@ static void second_leg(struct authd *a, struct job *j, struct slice token)
 		wrong = spnego_read(token, &wrap);
 		token = wrap.token;
 	}
-	if (wrong || wrap.begins || !is_authenticate(token)) {
-		job_refuse(j, AUTHD_MALFORMED, wrong ? wrong : "the token is not the third message of NTLM");
+	if (!wrong)
+		wrong = wrap.begins ? "the token is not the third message of NTLM"
+		                    : ntlm_authenticate_read(token, &answer);
+	if (wrong) {
+		job_refuse(j, AUTHD_MALFORMED, wrong);
 		break_helper(p); /* it waits for a line that does not come */
-	} else if (number_at(token, USER_LENGTH_AT, 2) == 0) {
+	} else if (answer.anonymous) {
 		job_refuse(j, AUTHD_ANONYMOUS, NULL);
 		break_helper(p);
 	} else if (ntlm_helper_say(p->helper, "KK", token, leg_end(j), &j->arena, &said)) {
-		take_verdict(a, j, said, p->wrapped);
+		take_verdict(a, j, said, &answer, p->wrapped);
 	} else {
 		break_helper(p);
 		job_refuse(j, AUTHD_NTLM_UNAVAILABLE, "ntlm_auth ended or did not answer");
@@ -303,11 +330,6 @@ static void step(struct authd *a, struct job *j)
 {
 	const struct authd_request *q = &j->msg.request;
 	struct spnego wrap;
-	if (q->flags & AUTHD_BINDING_REQUIRED) {
-		/* ntlm_auth does not tell which binding the caller's answer was made for. */
-		job_refuse(j, AUTHD_BINDING_MISSING, "NTLM is not let in where a channel binding is required");
-		return;
-	}
 	if (q->conversation) {
 		second_leg(a, j, q->token);
 		return;

@@ -8,10 +8,14 @@
  * HTTP and may send requests of several callers over one connection. */
 enum behind { BEHIND_DIRECT, BEHIND_L4, BEHIND_L7 };
 
+/* Whether what callers prove must be bound to their TLS connection: not looked at; refused when it is bound to another; refused unless it is to this one. */
+enum channel_binding { BINDING_OFF, BINDING_ACCEPT, BINDING_REQUIRE };
+
 struct listener_settings {
 	char *address;                   /* "0.0.0.0:443", "[::]:80" */
 	char *certificates[2], *keys[2]; /* PEM files; NULL: plain HTTP. Two when an RSA and an ECDSA pair are given */
 	uint8_t behind;                  /* enum behind */
+	uint8_t channel_binding;         /* enum channel_binding; ACCEPT by default where it can be right */
 	bool proxy_protocol;             /* a PROXY header (version 1 or 2) is required */
 	char **balancers;                /* addresses and prefixes whose header is believed */
 	size_t balancer_count;

@@ -470,3 +470,8 @@ bool stream_resumed(const struct stream *s)
 {
 	return s->tls && tls_conn_resumed(s->tls);
 }
+
+struct slice stream_end_point(const struct stream *s)
+{
+	return s->tls ? tls_conn_end_point(s->tls) : SLICE("");
+}

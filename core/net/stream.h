@@ -96,5 +96,8 @@ bool stream_peer(const struct stream *s, struct sockaddr_storage *out);
 /* The TLS session was resumed, not made anew. */
 bool stream_resumed(const struct stream *s);
 
+/* tls_conn_end_point() of an accepted connection; empty when plain. */
+struct slice stream_end_point(const struct stream *s);
+
 /* For tls.c: encrypted bytes on their way out. */
 void stream_tls_output(struct stream *s, const char *bytes, size_t n);

@@ -25,11 +25,17 @@ static const char tls12_suites[] =
         "ECDHE-RSA-AES128-SHA:ECDHE-RSA-AES256-SHA";
 static const char system_bundle[] = "/etc/ssl/certs/ca-certificates.crt";
 
+static const char end_point_prefix[] = "tls-server-end-point:";
+
 struct tls_server {
 	SSL_CTX *context[2]; /* [1]: the other key type, chosen by what the client can verify */
 	bool first_is_ecdsa;
 	struct tls_counts counts;
 	char warning[512];
+	struct end_point { /* of each certificate */
+		size_t len;
+		char bytes[sizeof(end_point_prefix) - 1 + EVP_MAX_MD_SIZE];
+	} end_point[2];
 };
 
 struct tls_client {
@@ -210,6 +216,21 @@ static void describe_chain(struct tls_server *t, SSL_CTX *x, const char *file)
 		         file);
 }
 
+/* RFC 5929 4.1: the hash that the certificate's signature was made with, but SHA-256 instead of MD5 and SHA-1. Without such a hash (RSA-PSS names it
+ * elsewhere, Ed25519 has none of its own) the binding is not defined. */
+static void make_end_point(struct end_point *e, X509 *leaf)
+{
+	int hash = NID_undef;
+	unsigned n = 0;
+	if (!OBJ_find_sigid_algs(X509_get_signature_nid(leaf), &hash, NULL) || hash == NID_undef)
+		return;
+	const EVP_MD *md = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+	memcpy(e->bytes, end_point_prefix, sizeof(end_point_prefix) - 1);
+	if (md && X509_digest(leaf, md, (uint8_t *)e->bytes + sizeof(end_point_prefix) - 1, &n))
+		e->len = sizeof(end_point_prefix) - 1 + n;
+	ERR_clear_error();
+}
+
 static struct err load_pair(SSL_CTX *x, const char *certificate, const char *key)
 {
 	ERR_clear_error();
@@ -243,6 +264,7 @@ static struct err server_context(struct tls_server *t, const struct tls_server_o
 	if (!x)
 		return ERR_OF(NO_MEMORY);
 	TRY(load_pair(x, o->certificate[i], o->key[i]));
+	make_end_point(&t->end_point[i], SSL_CTX_get0_certificate(x));
 	SSL_CTX_set_ex_data(x, client_index, t);
 	SSL_CTX_set_options(x, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF); /* tickets need none, and it is a lock */
@@ -299,6 +321,11 @@ bool tls_server_covers(const struct tls_server *t, struct slice host)
 			return true;
 	}
 	return false;
+}
+
+bool tls_server_has_end_point(const struct tls_server *t)
+{
+	return t->end_point[0].len && (!t->context[1] || t->end_point[1].len);
 }
 
 const char *tls_server_warning(const struct tls_server *t)
@@ -510,4 +537,12 @@ bool tls_conn_has_pending(struct tls_conn *c)
 bool tls_conn_resumed(struct tls_conn *c)
 {
 	return SSL_session_reused(ssl_of(c));
+}
+
+struct slice tls_conn_end_point(const struct tls_conn *c)
+{
+	const SSL_CTX *shown = SSL_get_SSL_CTX((const SSL *)(const void *)c);
+	const struct tls_server *t = SSL_CTX_get_ex_data(shown, client_index);
+	const struct end_point *e = &t->end_point[shown == t->context[1] ? 1 : 0];
+	return slice_of(e->bytes, e->len);
 }

@@ -32,6 +32,9 @@ void tls_server_free(struct tls_server *t);
 bool tls_server_covers(const struct tls_server *t, struct slice host);
 const char *tls_server_warning(const struct tls_server *t);
 
+/* Whether callers can bind a proof to this certificate and to the other one (RFC 5929 4.1): its signature has one hash. */
+bool tls_server_has_end_point(const struct tls_server *t);
+
 struct tls_client_options {
 	const char *ca_file;           /* NULL: the system's bundle */
 	const char *host;              /* sent as SNI and verified; a name or an address */
@@ -67,3 +70,6 @@ bool tls_conn_write(struct tls_conn *c, const char *bytes, size_t n);
 void tls_conn_end(struct tls_conn *c);
 bool tls_conn_resumed(struct tls_conn *c);
 bool tls_conn_has_pending(struct tls_conn *c);
+/* Of a connection that was accepted: "tls-server-end-point:" and the hash of the certificate it was shown; empty when that has none. Lives as long as the
+ * tls_server. */
+struct slice tls_conn_end_point(const struct tls_conn *c);

@@ -7,7 +7,7 @@
 
 /* Where things stand in the file; line 0: not given. Each of a value. */
 struct config_listener_places {
-	struct config_place address, behind, proxy_protocol, balancers;
+	struct config_place address, behind, proxy_protocol, balancers, channel_binding;
 	struct config_place certificate[2], key[2];
 };
 

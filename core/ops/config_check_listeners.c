@@ -48,6 +48,31 @@ static void check_behind(const struct settings *s, size_t i, const struct config
 		        i, at->row[SETTING_auth_ntlm].line);
 }
 
+static void check_binding(const struct settings *s, size_t i, const struct config_places *at, struct config_problems *p)
+{
+	const struct listener_settings *l = &s->listeners[i];
+	struct config_place place = at->listener[i].channel_binding;
+	if (l->channel_binding == BINDING_REQUIRE && !l->certificates[0])
+		config_problem(
+		        p, place,
+		        "listeners[%zu].channel_binding is require, but this listener has no TLS that anything "
+		        "could be bound to, so nobody would be let in: give it tls, or write channel_binding: off",
+		        i);
+	if (l->channel_binding == BINDING_REQUIRE && l->behind == BEHIND_L7)
+		config_problem(
+		        p, place,
+		        "listeners[%zu].channel_binding is require, but behind is l7: a proxy that reads HTTP ends "
+		        "the callers' TLS, so what they prove is bound to its certificate and nobody would be let "
+		        "in. Let TLS through (behind: l4), or write channel_binding: off",
+		        i);
+	if (l->channel_binding == BINDING_ACCEPT && l->behind == BEHIND_L7)
+		config_warning(
+		        p, place,
+		        "listeners[%zu].channel_binding is accept behind l7: callers with Extended Protection are "
+		        "refused unless the proxy has this node's very certificate",
+		        i);
+}
+
 static void check_proxy_protocol(const struct settings *s, size_t i, const struct config_places *at,
                                  struct config_problems *p)
 {
@@ -79,6 +104,7 @@ void config_check_listeners(const struct settings *s, const struct config_places
 	check_addresses(s, at, p);
 	for (size_t i = 0; i < s->listener_count; i++) {
 		check_behind(s, i, at, p);
+		check_binding(s, i, at, p);
 		check_proxy_protocol(s, i, at, p);
 	}
 }

@@ -123,6 +123,14 @@ static void read_behind(struct reader *r, const struct key *key, struct listener
 	read_word(r, name_of(l->name, key->text).text, words, &r->settings->listeners[l->index].behind);
 }
 
+static void read_binding(struct reader *r, const struct key *key, struct listener_reading *l)
+{
+	static const char *const words[] = {
+	        [BINDING_OFF] = "off", [BINDING_ACCEPT] = "accept", [BINDING_REQUIRE] = "require"};
+	places_of(r, l)->channel_binding = reader_place(r);
+	read_word(r, name_of(l->name, key->text).text, words, &r->settings->listeners[l->index].channel_binding);
+}
+
 static void read_proxy_protocol(struct reader *r, const struct key *key, struct listener_reading *l)
 {
 	struct name n = name_of(l->name, key->text);
@@ -174,11 +182,9 @@ static void read_balancers(struct reader *r, const struct key *key, struct liste
 static const struct {
 	const char *name;
 	void (*read)(struct reader *r, const struct key *key, struct listener_reading *l);
-} members[] = {{"address", read_address},
-               {"tls", read_tls},
-               {"behind", read_behind},
-               {"proxy_protocol", read_proxy_protocol},
-               {"balancers", read_balancers}};
+} members[] = {{"address", read_address},     {"tls", read_tls},
+               {"behind", read_behind},       {"proxy_protocol", read_proxy_protocol},
+               {"balancers", read_balancers}, {"channel_binding", read_binding}};
 
 static void listener_member(struct reader *r, const struct key *key, void *context)
 {
@@ -199,7 +205,9 @@ static void listener_member(struct reader *r, const struct key *key, void *conte
 		members[i].read(r, key, l);
 		return;
 	}
-	reader_unknown(r, key, "in a listener, which has address, tls, behind, proxy_protocol and balancers", names);
+	reader_unknown(r, key,
+	               "in a listener, which has address, tls, behind, proxy_protocol, balancers and channel_binding",
+	               names);
 }
 
 static void read_listener(struct reader *r, void *context)
@@ -228,6 +236,9 @@ static void read_listener(struct reader *r, void *context)
 	places_of(r, &l)->address = reader_place(r);
 	snprintf(l.name, sizeof(l.name), "listeners[%u]", (unsigned)l.index);
 	reader_each_member(r, listener_member, &l);
+	/* A proxy that reads HTTP has a certificate of its own, which callers bind to. */
+	if (!places_of(r, &l)->channel_binding.line && l.pairs && s->listeners[l.index].behind != BEHIND_L7)
+		s->listeners[l.index].channel_binding = BINDING_ACCEPT;
 }
 
 void reader_listeners(struct reader *r, const struct key *key)

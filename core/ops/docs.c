@@ -77,6 +77,9 @@ void config_print_example(FILE *out)
 	      "    # Whether the balancer says whose a connection is (PROXY protocol); needs balancers, its "
 	      "addresses.\n"
 	      "    #proxy_protocol: false\n"
+	      "    # Extended Protection: what callers prove is bound to their TLS connection. off, accept (when they "
+	      "do it) or require.\n"
+	      "    #channel_binding: accept\n"
 	      "  # Without tls it is plain HTTP, which everybody on the way can read and change:\n"
 	      "  #- address: 0.0.0.0:80\n",
 	      out);
@@ -230,7 +233,10 @@ void config_print_settings_doc(FILE *out)
 	      "names the caller's address. Needs `behind` and `balancers` |\n"
 	      "| `balancers` | list of addresses and prefixes, at most 64 | whose PROXY header is believed; nobody "
 	      "else "
-	      "may connect to this listener |\n\n"
+	      "may connect to this listener |\n"
+	      "| `channel_binding` | off, accept, require | what callers prove is bound to their TLS connection "
+	      "(Extended Protection). `accept` (the default with `tls`, unless behind l7): refused when it is bound to "
+	      "another one. `require`: also when it is bound to none. `off`: not looked at |\n\n"
 	      "## realms\n\n"
 	      "Kerberos realms whose accounts may be callers, at most 64. Without this list: the realms of the keytab, "
 	      "with "

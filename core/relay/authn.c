@@ -121,10 +121,13 @@ static bool continues(const struct negotiate_offer *offer)
 static struct err ask(struct exchange *x, const struct negotiate_offer *offer, uint64_t conversation)
 {
 	struct relay *r = x->relay;
+	enum channel_binding how = x->client->entrance->binding;
 	struct authd_request q = {.conversation = conversation,
 	                          .origin = origin_of(x->client),
 	                          .wait_ms = r->settings->auth_timeout_ms,
-	                          .flags = x->client->tls ? AUTHD_OVER_TLS : 0,
+	                          .flags = (x->client->tls ? AUTHD_OVER_TLS : 0) |
+	                                   (how == BINDING_REQUIRE ? AUTHD_BINDING_REQUIRED : 0),
+	                          .binding = how == BINDING_OFF ? SLICE("") : stream_end_point(&x->client->io),
 	                          .token = offer->token};
 	return authd_client_ask(&r->authd, &x->authn->call, &q)
 	               ? OK

@@ -8,7 +8,7 @@
 
 struct err entrance_open(struct entrance *e, const struct listener_settings *s)
 {
-	*e = (struct entrance){.behind = s->behind, .proxy_protocol = s->proxy_protocol};
+	*e = (struct entrance){.behind = s->behind, .binding = s->channel_binding, .proxy_protocol = s->proxy_protocol};
 	e->balancers = calloc(s->balancer_count + 1, sizeof(*e->balancers));
 	if (!e->balancers)
 		return ERR_OF(NO_MEMORY);

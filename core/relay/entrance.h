@@ -13,6 +13,7 @@ struct client_conn;
 
 struct entrance {
 	enum behind behind;
+	enum channel_binding binding;
 	bool proxy_protocol;              /* a PROXY header is required */
 	struct address_prefix *balancers; /* owned; whose header is believed */
 	size_t balancer_count;

@@ -149,6 +149,11 @@ bool stream_peer(const struct stream *s, struct sockaddr_storage *out)
 	return false;
 }
 
+struct slice stream_end_point(const struct stream *s)
+{
+	return SLICE("");
+}
+
 bool stream_resumed(const struct stream *s)
 {
 	return false;

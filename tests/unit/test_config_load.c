@@ -46,7 +46,7 @@ static const struct wrong whole[] = {
         {"listeners:\n  - address: 0.0.0.0:80\n    address: 0.0.0.0:81\n", "3:5",
          "a second listener begins with a dash"},
         {"listeners:\n  - address: 0.0.0.0:80\n    certificate: /a\n", "3:5",
-         "which has address, tls, behind, proxy_protocol and balancers"},
+         "which has address, tls, behind, proxy_protocol, balancers and channel_binding"},
         {"listeners:\n  - address: 0.0.0.0:80\n    behind: L4\n", "3:13",
          "listeners[0].behind must be direct, l4 or l7"},
         {"listeners:\n  - address: 0.0.0.0:80\n    behind: l4\n    behind: l4\n", "4:5",
