@@ -205,6 +205,11 @@ static void check_auth(struct settings *s, const struct config_places *at, struc
 {
 	if (strcmp(s->auth_ntlm, "off") && strcmp(s->auth_ntlm, "winbind"))
 		config_problem(p, row_place(at, SETTING_auth_ntlm), "auth.ntlm must be off or winbind");
+	if (strcmp(s->auth_anonymous_locator, "off") && strcmp(s->auth_anonymous_locator, "local"))
+		config_problem(
+		        p, row_place(at, SETTING_auth_anonymous_locator),
+		        "auth.anonymous_locator must be off or local: nothing is ever relayed for callers who do "
+		        "not say who they are");
 }
 
 static void check_log(struct settings *s, const struct config_places *at, struct config_problems *p)

@@ -12,8 +12,9 @@ enum { BODY_BYTES = 4096, HEAD_BYTES = 1024, RETRY_AFTER_S = 5 };
 struct page { /* one self-made answer while it is put together */
 	unsigned status;
 	const char *type;
-	char extra[400]; /* further header lines */
-	char body[BODY_BYTES];
+	char extra[400];       /* further header lines */
+	char text[BODY_BYTES]; /* the body, or another one that is borrowed: */
+	const char *body;      /* NULL: text */
 	size_t body_len;
 };
 
@@ -48,26 +49,32 @@ static void send_page(struct exchange *x, const struct page *p, bool close)
 	stream_write(&x->client->io, line.at, line.len);
 	stream_write(&x->client->io, "\r\n", 2);
 	if (!x->head_only)
-		stream_write(&x->client->io, p->body, p->body_len);
+		stream_write(&x->client->io, p->body ? p->body : p->text, p->body_len);
 	x->client_sent += (size_t)n + line.len + 2 + p->body_len;
+}
+
+static const char *soap_type(const struct exchange *x)
+{
+	return x->soap == SOAP_12 ? "application/soap+xml; charset=utf-8" : "text/xml; charset=utf-8";
 }
 
 static void fault_body(struct exchange *x, struct page *p, const char *id)
 {
 	char text[300];
 	enum err_code code = x->failure.code;
-	/* Exchange and MSDRM know this name; "Client" faults tell the caller that sending it again will not help. */
-	if (code == ERR_NOT_AUTHORIZED)
-		snprintf(text, sizeof(text), "System.UnauthorizedAccessException: %s. (connector correlation %s)",
-		         err_text(x->failure), id);
+	/* Exchange and MSDRM know these names; "Client" faults tell the caller that sending it again will not help. */
+	const char *name = code == ERR_NOT_AUTHORIZED     ? "System.UnauthorizedAccessException"
+	                   : code == ERR_LOCATION_UNKNOWN ? "System.InvalidOperationException"
+	                                                  : NULL;
+	if (name)
+		snprintf(text, sizeof(text), "%s: %s. (connector correlation %s)", name, err_text(x->failure), id);
 	else
 		snprintf(text, sizeof(text),
 		         "Server did not recognize the value of HTTP Header SOAPAction or the message: %s. (connector "
 		         "correlation %s)",
 		         err_text(x->failure), id);
-	p->type = x->soap == SOAP_12 ? "application/soap+xml; charset=utf-8" : "text/xml; charset=utf-8";
-	p->body_len =
-	        soap_fault(p->body, sizeof(p->body), x->soap, code == ERR_NOT_AUTHORIZED ? "Server" : "Client", text);
+	p->type = soap_type(x);
+	p->body_len = soap_fault(p->text, sizeof(p->text), x->soap, name ? "Server" : "Client", text);
 }
 
 void answer_failure(struct exchange *x, bool close)
@@ -87,8 +94,14 @@ void answer_failure(struct exchange *x, bool close)
 	if (row->flags & ERR_FLAG_FAULT)
 		fault_body(x, &p, id);
 	else
-		p.body_len = (size_t)snprintf(p.body, sizeof(p.body), "%s\ncorrelation %s\n", row->text, id);
+		p.body_len = (size_t)snprintf(p.text, sizeof(p.text), "%s\ncorrelation %s\n", row->text, id);
 	metric_add(x->relay->metrics, METRIC_self_made_answers, x->failure.code, 0, 1);
+	send_page(x, &p, close);
+}
+
+void answer_soap(struct exchange *x, struct slice message, bool close)
+{
+	struct page p = {.status = 200, .type = soap_type(x), .body = message.at, .body_len = message.len};
 	send_page(x, &p, close);
 }
 
@@ -96,16 +109,16 @@ void answer_help(struct exchange *x, bool close)
 {
 	struct page p = {.status = 200, .type = "text/html; charset=utf-8"};
 	int n = snprintf(
-	        p.body, sizeof(p.body),
+	        p.text, sizeof(p.text),
 	        "<!DOCTYPE html>\n<html lang=\"en\"><head><title>%.*s Web Service</title></head>\n<body><h1>%.*s</h1>\n"
 	        "<p>This rms-connector answers here. The following operations are relayed to the organization's RMS "
 	        "service:</p>\n<ul>\n",
 	        SLICE_ARG(x->service->name), SLICE_ARG(x->service->name));
 	for (unsigned i = 0; i < OP_NONE; i++)
 		if (x->service->ops & 1u << i)
-			n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "<li>%.*s</li>\n",
+			n += snprintf(p.text + n, sizeof(p.text) - (size_t)n, "<li>%.*s</li>\n",
 			              SLICE_ARG(rms_ops[i].name));
-	n += snprintf(p.body + n, sizeof(p.body) - (size_t)n, "</ul>\n%s</body></html>\n",
+	n += snprintf(p.text + n, sizeof(p.text) - (size_t)n, "</ul>\n%s</body></html>\n",
 	              x->relay->settings->loopback_caller.account
 	                      ? "<p><strong>AUTHENTICATION OFF (test switch)</strong></p>\n"
 	                      : "");
@@ -117,6 +130,6 @@ void answer_health(struct exchange *x, bool readiness, bool close)
 {
 	bool well = !readiness || (!x->relay->draining && relay_knows_callers(x->relay));
 	struct page p = {.status = well ? 200 : 503, .type = "text/plain; charset=utf-8"};
-	p.body_len = (size_t)snprintf(p.body, sizeof(p.body), well ? "ok\n" : "not ready\n");
+	p.body_len = (size_t)snprintf(p.text, sizeof(p.text), well ? "ok\n" : "not ready\n");
 	send_page(x, &p, close);
 }

@@ -4,6 +4,7 @@
 #include "core/relay/answer.h"
 #include "core/relay/authn.h"
 #include "core/relay/authz.h"
+#include "core/relay/locator.h"
 #include "core/relay/pump.h"
 #include "core/relay/request_line.h"
 #include "core/relay/route.h"
@@ -153,6 +154,10 @@ static enum step authenticate(struct exchange *x, enum event ev)
 		if (authn_is_known(x))
 			return STEP_AUTHORIZE;
 		failed = authn_begin(x);
+		if (failed.code == ERR_LOGON_REQUIRED && locator_takes(x)) {
+			x->locates = true;
+			return STEP_INSPECT;
+		}
 		break;
 	case EV_AUTH_DONE:
 		failed = authn_end(x);
@@ -229,6 +234,8 @@ static enum step collect(struct exchange *x, enum event ev)
 	} else if (ev != EV_ENTER) {
 		return ev == EV_CLIENT_DRAINED ? STEP_COLLECT : unexpected(x, ev);
 	}
+	if (x->locates)
+		return locator_collect(x);
 	if (!x->body.complete && pump_content(x).n < COLLECT_BYTES)
 		return STEP_COLLECT;
 	if (!x->body.complete) {
@@ -249,6 +256,8 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		list_remove(&x->link);
 		return connect_upstream(x, EV_ENTER);
 	case EV_ENTER:
+		if (!x->up) /* AUTHORIZE says over which, and nothing but it: no other way here may ever relay */
+			return unexpected(x, ev);
 		if (x->refused_serial && x->up->words->serial == x->refused_serial) {
 			list_push_back(&x->up->awaiting, &x->link);
 			return STEP_CONNECT;
@@ -428,6 +437,8 @@ static enum step answer(struct exchange *x, enum event ev)
 	bool close = spoiled || !x->keep_alive || x->relay->draining;
 	if (x->failure.code)
 		answer_failure(x, close);
+	else if (x->locates)
+		locator_answer(x, close);
 	else if (x->service)
 		answer_help(x, close);
 	else

@@ -72,6 +72,7 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	r->before_poll.data = r;
 	uv_prepare_start(&r->before_poll, on_before_poll);
 	r->ntlm = strcmp(s->auth_ntlm, "off") != 0;
+	r->anonymous_locator = strcmp(s->auth_anonymous_locator, "local") == 0;
 	r->list_serial++;
 	principals_open(&r->principals, metrics);
 	if (!s->loopback_caller.account && s->auth_socket[0])

@@ -61,9 +61,10 @@ struct relay {
 	struct upstream *switched; /* with --loopback-caller: whose credential that caller uses; may be NULL */
 	struct authd_client authd;
 	struct principals principals;
-	bool ntlm;             /* auth.ntlm is not off */
-	struct authlist *list; /* a reference; NULL: never loaded. Set by relay_take_list() only */
-	uint32_t list_serial;  /* counts lists, from 1: what was decided by an earlier one is decided anew */
+	bool ntlm;              /* auth.ntlm is not off */
+	bool anonymous_locator; /* auth.anonymous_locator is local */
+	struct authlist *list;  /* a reference; NULL: never loaded. Set by relay_take_list() only */
+	uint32_t list_serial;   /* counts lists, from 1: what was decided by an earlier one is decided anew */
 	struct deadline_queue waits[WAIT_COUNT];
 	struct list ready; /* exchanges for which something came that they waited for; run before the loop sleeps */
 	uv_prepare_t before_poll;

@@ -69,6 +69,8 @@ void request_line_write(struct exchange *x, enum err_effect effect)
 		json_line_ms(&j, "service_ms", x->at_first - x->at_sent);
 	if (x->client->tls)
 		json_line_bool(&j, "tls", true);
+	if (x->locates)
+		json_line_bool(&j, "anonymous", true);
 	if (x->retried)
 		json_line_bool(&j, "retried", true);
 	if (x->uninspected)
