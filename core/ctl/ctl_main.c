@@ -6,6 +6,7 @@
 #include "core/ctl/ctl_print.h"
 #include "core/ops/admin_rows.h"
 #include "core/ops/config_load.h"
+#include "proto/base64.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +161,18 @@ static char *socket_path(const struct options *o, int *code)
 
 /* ---- arguments ---- */
 
-static int read_file(const char *name, json_t **out)
+/* In base64; NULL: no memory. */
+static json_t *bytes_json(const char *bytes, size_t n)
+{
+	char *text = malloc(base64_len(n) + 1);
+	json_t *out = text ? json_stringn(text, base64_encode(slice_of(bytes, n), text)) : NULL;
+	if (text)
+		explicit_bzero(text, base64_len(n));
+	free(text);
+	return out;
+}
+
+static int read_file(const char *name, bool is_bytes, json_t **out)
 {
 	bool standard = strcmp(name, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
@@ -175,7 +187,9 @@ static int read_file(const char *name, json_t **out)
 	if (fd >= 0 && !standard)
 		close(fd);
 	if (got >= 0 && n <= FILE_BYTES)
-		*out = json_stringn(text, n);
+		*out = is_bytes ? bytes_json(text, n) : json_stringn(text, n);
+	if (text)
+		explicit_bzero(text, n < FILE_BYTES ? n : FILE_BYTES);
 	free(text);
 	if (*out)
 		return 0;
@@ -192,9 +206,9 @@ static int put_files(const struct admin_row *row, json_t *arguments)
 	size_t n = admin_arguments(row->usage, all);
 	for (size_t i = 0; i < n; i++) {
 		json_t *name = json_object_get(arguments, all[i].key), *text = NULL;
-		if (!all[i].is_file || !name)
+		if (!(all[i].is_file || all[i].is_bytes) || !name)
 			continue;
-		int failed = read_file(json_string_value(name), &text);
+		int failed = read_file(json_string_value(name), all[i].is_bytes, &text);
 		if (failed)
 			return failed;
 		json_object_set_new(arguments, all[i].key, text);

@@ -26,7 +26,7 @@ const struct admin_row *admin_row(enum admin_command command);
 enum {
 	ADMIN_VERSION = 1,
 	ADMIN_LINE_BYTES = 12 * 1024 * 1024, /* a request: a whole list as a JSON string, and some */
-	ADMIN_ARGUMENTS_MAX = 8,
+	ADMIN_ARGUMENTS_MAX = 12,
 	ADMIN_WORD_BYTES = 32,
 	ADMIN_PROBLEM_BYTES = 512,
 };
@@ -38,7 +38,8 @@ struct admin_argument {
 	char key[ADMIN_WORD_BYTES];    /* "confirm_members" */
 	char option[ADMIN_WORD_BYTES]; /* "--confirm-members"; "": goes by its place */
 	bool has_value, required;
-	bool is_file; /* the value is what is in the file */
+	bool is_file;  /* the value is what is in the file */
+	bool is_bytes; /* the same, of a file that is no text: in base64 */
 };
 /* What the usage of a row says; returns how many. */
 size_t admin_arguments(const char *usage, struct admin_argument out[static ADMIN_ARGUMENTS_MAX]);

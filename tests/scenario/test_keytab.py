@@ -8,13 +8,16 @@ import shutil
 import stat
 import threading
 
+import jsonschema
 import pytest
 
 from support import keytab
+from support.ctl import ctl, rows as rows_of_ctl
 from support.adlab import people
 from support.adlab.daemon import Daemon
 from support.authd import Authd
 from support.load import Load, load
+from support.node import ROOT
 from support.realm import Realm
 from support.upstream import answer
 from support.wait import eventually
@@ -53,6 +56,34 @@ def one(realm, tmp_path):
     authd.finish()
 
 
+def command(relay, *words, expect=0, **how):
+    """What rms-connectorctl auth ... answers, as its schema says; else its words of refusal."""
+    done = ctl("--json", "auth", *map(str, words), relay=relay, **how)
+    assert done.returncode == expect, done
+    answer = json.loads(done.stdout)
+    schema = json.loads((ROOT / "docs/admin.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(answer, schema)
+    if expect:
+        return answer["error"] + "; " + answer["mend"]
+    name = next(row for row in rows_of_ctl() if f"auth {' '.join(map(str, words))} ".startswith(f"{row} "))
+    jsonschema.validate(answer["result"], {**schema["definitions"][name], "definitions": schema["definitions"]})
+    return answer["result"], "\n".join(answer["says"])
+
+
+@pytest.fixture
+def administered(node, cloud, tmp_path):
+    """administered(socket of authd, ...): a node that rms-connectorctl reaches."""
+    def make(authd, number=0, upstream=None, **settings):
+        (tmp_path / f"state{number}").mkdir()
+        (tmp_path / "empty.json").write_text('{"version": 1, "entries": []}')
+        relay = node(upstream or cloud(), caller=None, settings={
+            "auth.socket": str(authd), "admin.socket": str(tmp_path / f"admin{number}"), "node.state_directory": str(tmp_path / f"state{number}"),
+            "list.file": str(tmp_path / "empty.json"), **settings})
+        relay.socket = str(tmp_path / f"admin{number}")
+        return relay
+    return make
+
+
 def rows(path):
     return sorted((key.principal, key.kvno, key.enctype, key.key) for key in keytab.read(path))
 
@@ -87,6 +118,26 @@ def test_a_keytab_that_cannot_be_read_is_not_written_over(one, tmp_path):
     assert one.link().ask(ask="keytab_import", keytab=fresh, keep_old=False)["ok"] and len(rows(one.file)) == 2
     one.file.unlink()
     assert one.link().ask(ask="keytab_import", keytab=fresh, keep_old=True)["ok"] and len(rows(one.file)) == 2
+
+
+def test_an_administrator_sees_and_imports_keys(one, administered, tmp_path):
+    relay = administered(one.socket)
+    shown, _ = command(relay, "keytab", "show")
+    assert shown["path"] == str(one.file) and shown["state"] == "good" and shown["problems"] == 0
+    assert [(key["principal"], key["kvno"], key["weak"]) for key in shown["keys"]] == [(key.principal, 3, False) for key in OLD]
+    done, says = command(relay, "keytab", "import", keytab.write(tmp_path / "new", NEW), "--keep-old")
+    assert (done["added"], done["keys"]) == (1, 3) and "1 keys are new" in says
+    assert "not a valid keytab" in command(relay, "keytab", "import", one.config, expect=65)
+    told, says = command(relay, "ntlm", "status")
+    assert not told["on"] and "NTLM is off" in says
+    lines = [json.loads(line) for line in (tmp_path / "state0/audit.jsonl").read_text().splitlines()]
+    assert [(line["what"], line["after"]) for line in lines] == [("auth keytab import", {"keep_old": True}), ("auth keytab import", {"keep_old": False})]
+    for words in (("keytab", "rotate"), ("keytab", "rotate", "--prepare", "--verify"), ("keytab", "rotate", "--switch", "--admin", "x")):
+        command(relay, *words, expect=64)
+    words = ctl("auth", "keytab", "show", relay=relay).stdout
+    assert "HTTP/rms.corp.test@CORP.TEST" in words and "aes256-cts-hmac-sha1-96" in words
+    one.end()
+    assert "no connection to rms-connector-authd" in (told := command(relay, "keytab", "show", expect=69)) or "systemctl" in told, told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes rights away")
@@ -246,7 +297,7 @@ def test_a_renamed_account_gets_keys_of_both_salts(lab, account, daemon):
 
 
 @pytest.mark.timeout(240)
-def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, node, cloud, tmp_path):
+def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, administered, cloud, tmp_path):
     """E03: E04: two nodes with a copy of the keytab each, callers with old tickets and callers who always get new ones: no answer of 401 to a token."""
     files = [tmp_path / f"node{number}.keytab" for number in range(2)]
     for file in files:
@@ -254,11 +305,8 @@ def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, node
     authds = [daemon(file, realms=[{"name": people.CORP.realm}]) for file in files]
     (tmp_path / "list.json").write_text(json.dumps({"version": 1, "entries": [
         {"sid": lab.sid("RMS Connector Clients"), "role": "exchange", "added": "2026-01-01T00:00:00Z"}]}))
-    upstream, nodes = cloud(lambda connection, request: connection.send(answer(body=b"x" * 3000))), []
-    for number, authd in enumerate(authds):
-        (tmp_path / f"state{number}").mkdir()
-        nodes.append(node(upstream, caller=None, settings={"auth.socket": str(authd.socket), "list.file": str(tmp_path / "list.json"),
-                                                           "node.state_directory": str(tmp_path / f"state{number}")}))
+    upstream = cloud(lambda connection, request: connection.send(answer(body=b"x" * 3000)))
+    nodes = [administered(authd.socket, number, upstream, **{"list.file": str(tmp_path / "list.json")}) for number, authd in enumerate(authds)]
     urls = [f"http://{one.listeners[0]['address']}" for one in nodes]
     known = {"KRB5_CONFIG": str(lab.folder / "krb5.conf")}
     fixed = ["--op", "AcquireLicense", "--request-bytes", 2048, "--answer-bytes", 3000, "--auth", "negotiate", "--spn", account.service, "--pattern", "exchange"]
@@ -282,19 +330,20 @@ def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, node
         others.start()
         try:
             eventually(lambda: len(fresh) >= 2, 60)
-            wires = [authd.connect() for authd in authds]
-            prepared = wires[0].ask("keytab_prepare")
-            assert prepared["ok"], prepared
-            assert wires[1].ask("keytab_import", keytab=text_of(files[0]), keep_old=True)["ok"]
-            for wire in wires:
-                assert wire.ask("keytab_verify", fingerprint=prepared["fingerprint"])["ok"]
-            switched = wires[0].ask("keytab_switch")
-            assert switched["ok"] and switched["kvno"] == prepared["kvno"] + 1, switched
+            prepared, says = command(nodes[0], "keytab", "rotate", "--prepare")
+            assert f"--verify --fingerprint {prepared['fingerprint']}" in says
+            assert "was not looked at" in command(nodes[0], "keytab", "rotate", "--switch", expect=65)
+            assert "are not in the keytab" in command(nodes[1], "keytab", "rotate", "--verify", expect=65)
+            command(nodes[1], "keytab", "import", files[0], "--keep-old")
+            for one in nodes:
+                command(one, "keytab", "rotate", "--verify", "--fingerprint", prepared["fingerprint"])
+            switched, _ = command(nodes[0], "keytab", "rotate", "--switch")
+            assert switched["kvno"] == prepared["next_kvno"] == prepared["kvno"] + 1
             before = len(fresh)
             eventually(lambda: len(fresh) >= before + 3, 60)
-            for wire in wires:
-                told = wire.ask("keytab_check")
-                assert problems(told) == [] and switched["kvno"] in [row.get("kdc_kvno") for row in told["principals"]]
+            for one in nodes:
+                told, says = command(one, "keytab", "check")
+                assert says == "the domain agrees with the keytab" and switched["kvno"] in [row["kdc_kvno"] for row in told["principals"]]
         finally:
             stop.set()
             others.join(60)

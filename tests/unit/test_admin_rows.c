@@ -25,6 +25,11 @@ static void a_usage_says_what_there_is(void **state)
 	assert_true(all[4].has_value && !all[4].required);
 	assert_int_equal(admin_arguments("FILE", all), 1);
 	assert_true(all[0].is_file);
+	assert_int_equal(admin_arguments("KEYTAB [--password-file FILE] [--other FILES]", all), 3);
+	assert_true(all[0].is_bytes && !all[0].is_file);
+	assert_true(all[1].is_file && !all[1].is_bytes && all[1].has_value);
+	assert_string_equal(all[1].key, "password_file");
+	assert_false(all[2].is_file);
 	assert_int_equal(admin_arguments("ACCOUNT|DECISION-ID [--fresh]", all), 2);
 	assert_string_equal(all[0].key, "account");
 }
