@@ -106,5 +106,5 @@ void admin_run_servers_add(struct admin_call *c)
 	if (!a)
 		admin_fail(c, EX_OSERR, "", "the node is out of memory");
 	else if (read_adding(c, a) && admin_base(c, &rows))
-		admin_who_find(c, admin_text(c, "who"), NULL, add_found);
+		admin_who_find(c, admin_text(c, "who"), WHOM_DIRECTORY, add_found);
 }

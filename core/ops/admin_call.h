@@ -40,6 +40,7 @@ struct admin_call {
 		char problem[256];        /* of a SID that could not be looked up: why; "" */
 	} who;
 	char asked_for[256]; /* what who was looked up by */
+	bool rows_last;      /* then a row of the list may be meant */
 	void (*found)(struct admin_call *c);
 	void (*told)(struct admin_call *c, const json_t *answer);
 	void (*settled)(struct admin_call *c);

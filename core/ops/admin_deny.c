@@ -60,7 +60,7 @@ void admin_run_deny_add(struct admin_call *c)
 	else if (wrong)
 		admin_fail(c, EX_DATAERR, "", "the reason %s", wrong);
 	else if (admin_base(c, &rows))
-		admin_who_find(c, admin_text(c, "who"), rows, deny_found);
+		admin_who_find(c, admin_text(c, "who"), WHOM_DIRECTORY_FIRST, deny_found);
 }
 
 static void lift_found(struct admin_call *c)
@@ -81,5 +81,5 @@ void admin_run_deny_lift(struct admin_call *c)
 {
 	const struct authlist_rows *rows;
 	if (admin_base(c, &rows))
-		admin_who_find(c, admin_text(c, "who"), rows, lift_found);
+		admin_who_find(c, admin_text(c, "who"), WHOM_ROWS_FIRST, lift_found);
 }

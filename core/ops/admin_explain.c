@@ -13,8 +13,8 @@ struct explained {
 	struct authlist_object who; /* the call's own */
 	struct sid_set groups;
 	enum { GROUPS_NONE, GROUPS_GIVEN, GROUPS_TOLD } groups_from;
-	char groups_problem[256]; /* why the directory did not tell them */
-	bool disabled;
+	char groups_problem[256];    /* why the directory did not tell them */
+	bool disabled, gone;         /* in the directory */
 	const struct authlist *list; /* NULL: there is none */
 	const struct authlist_rows *rows;
 	struct decision decision;
@@ -104,6 +104,10 @@ static void say_groups(struct admin_call *c, const struct explained *x)
 		          "until "
 		          "its service or machine is restarted.",
 		          x->groups.count, x->groups.count == 1 ? "" : "s");
+	else if (x->gone)
+		admin_say(c,
+		          "The directory has it no more; an account that was made anew has another SID, and needs an "
+		          "entry of its own.");
 	else if (x->groups_from == GROUPS_NONE && !sid_is_none(&x->who.sid))
 		admin_say(c,
 		          "Its groups could not be looked at (%s): give them with --groups (whoami /groups on its "
@@ -160,6 +164,7 @@ static json_t *explain_json(struct admin_call *c, const struct explained *x)
 	admin_set(o, "groups_from", json_string(from[x->groups_from]));
 	admin_set(o, "groups_problem", x->groups_problem[0] ? admin_string(x->groups_problem) : json_null());
 	admin_set(o, "disabled", json_boolean(x->disabled));
+	admin_set(o, "gone", json_boolean(x->gone));
 	admin_set(o, "conflict", json_boolean(d->rival != AUTHLIST_NO_ROW));
 	admin_set(o, "list_generation", json_integer((json_int_t)facts.generation));
 	admin_set(o, "list_age_s", json_integer((json_int_t)(facts.age / 1000000)));
@@ -197,7 +202,11 @@ static void end_test(struct admin_call *c, struct explained *x)
 	char id[AUTHLIST_ID_BYTES], change[AUTHLIST_ID_BYTES + 64];
 	const struct decision *d = &x->decision;
 	change_of(x, change, sizeof(change));
-	if (x->groups_from == GROUPS_NONE && !sid_is_none(&x->who.sid)) {
+	if (x->gone) {
+		admin_fail(c, EX_DATAERR,
+		           "an account that was made anew has another SID: take the entry out, and add it again",
+		           "%s would be refused: the directory has it no more", x->words);
+	} else if (x->groups_from == GROUPS_NONE && !sid_is_none(&x->who.sid)) {
 		admin_fail(c, EX_UNAVAILABLE, "", "%s cannot be tested without its groups: %s", x->words,
 		           x->groups_problem);
 	} else if (x->disabled) {
@@ -241,7 +250,9 @@ static void on_groups(struct admin_call *c, const json_t *answer)
 	const json_t *account = json_object_get(answer, "account"), *one;
 	size_t i;
 	if (!admin_told_well(answer)) {
+		const char *code = json_string_value(json_object_get(answer, "code"));
 		snprintf(x->groups_problem, sizeof(x->groups_problem), "%s", admin_told_error(answer));
+		x->gone = code && strcmp(code, "gone") == 0;
 		end(c);
 		return;
 	}
@@ -275,7 +286,7 @@ static void find_who(struct admin_call *c)
 {
 	const struct authlist *list = admin_list(c);
 	if (list)
-		admin_who_find(c, admin_text(c, "who"), authlist_rows_of(list), explain_found);
+		admin_who_find(c, admin_text(c, "who"), WHOM_DIRECTORY_FIRST, explain_found);
 }
 
 /* Everything that is kept is made anew: the list is read again, and with it go the decisions of the workers. */

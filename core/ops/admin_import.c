@@ -185,7 +185,7 @@ static void count_next(struct admin_call *c)
 	else if (m->rows.entries[m->at].object.principal)
 		not_counted(c, "is a single account");
 	else
-		admin_who_find(c, authlist_object_id(&m->rows.entries[m->at].object, id), NULL, on_found);
+		admin_who_find(c, authlist_object_id(&m->rows.entries[m->at].object, id), WHOM_DIRECTORY, on_found);
 }
 
 void admin_run_servers_import(struct admin_call *c)

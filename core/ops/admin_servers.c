@@ -74,7 +74,7 @@ static void find_entry(struct admin_call *c, void (*found)(struct admin_call *c)
 		admin_fail(c, EX_DATAERR, "the name of a computer account ends with $",
 		           "no entry is called %.200s; did you mean %.200s?", who, computer->object.name);
 	else
-		admin_who_find(c, who, rows, found);
+		admin_who_find(c, who, WHOM_ROWS_FIRST, found);
 }
 
 /* The answer about the entry's SID: what it is called now, or that it is no more. */

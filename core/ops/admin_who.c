@@ -1,4 +1,5 @@
 #include "core/ops/admin_who.h"
+#include "core/ops/admin_change.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,48 +73,7 @@ static void none_or_many(struct admin_call *c, const json_t *objects, const char
 	           json_array_size(objects), c->asked_for);
 }
 
-static void on_named(struct admin_call *c, const json_t *answer)
-{
-	const json_t *objects = json_object_get(answer, "objects");
-	const char *hint = member(answer, "hint");
-	struct admin_who who;
-	if (!admin_told_well(answer)) {
-		char text[sizeof(c->asked_for) + 32];
-		snprintf(text, sizeof(text), "%s cannot be looked up", c->asked_for);
-		admin_fail_told(c, answer, text);
-	} else if (json_array_size(objects) != 1) {
-		none_or_many(c, objects, hint);
-	} else if (*hint) {
-		/* One domain has it, and another did not answer. */
-		admin_fail(c, EX_TEMPFAIL, "write DOMAIN\\NAME, or give the SID", "%s: %s", c->asked_for, hint);
-	} else if (!admin_who_read(json_array_get(objects, 0), &who)) {
-		admin_fail(c, EX_DATAERR, "choose an account or group of a domain", "%s is %s, %s: %s", c->asked_for,
-		           member(json_array_get(objects, 0), "name"), member(json_array_get(objects, 0), "sid"),
-		           "nothing that a list may hold");
-	} else {
-		c->who = who;
-		c->found(c);
-	}
-}
-
-/* A SID is what it is, whatever the directory says; what it says is kept. */
-static void on_sid_told(struct admin_call *c, const json_t *answer)
-{
-	const json_t *objects = json_object_get(answer, "objects");
-	struct admin_who who;
-	if (admin_told_well(answer) && json_array_size(objects) == 1 &&
-	    admin_who_read(json_array_get(objects, 0), &who)) {
-		authlist_object_done(&c->who.object);
-		c->who = who;
-	} else {
-		const char *why = admin_told_well(answer) ? member(answer, "hint") : admin_told_error(answer);
-		snprintf(c->who.problem, sizeof(c->who.problem), "%s", *why ? why : "the directory does not know it");
-		c->who.gone = admin_told_well(answer);
-	}
-	c->found(c);
-}
-
-/* ---- whom somebody means ---- */
+/* ---- rows of the list ---- */
 
 static bool copy_object(const struct authlist_object *from, struct authlist_object *to)
 {
@@ -154,6 +114,73 @@ static enum authlist_kind kind_in(const struct authlist_rows *rows, const struct
 	return AUTHLIST_KIND_UNKNOWN;
 }
 
+/* true: one was meant, or several, and the call goes on or has ended. */
+static bool takes_row(struct admin_call *c, const char *text)
+{
+	size_t count = 0;
+	const struct authlist_rows *rows;
+	if (!admin_base(c, &rows))
+		return true;
+	const struct authlist_object *row = among_rows(c, rows, text, &count);
+	if (count > 1) {
+		admin_fail(c, EX_DATAERR, "give the SID", "%zu objects of the list are called %.200s", count, text);
+	} else if (row) {
+		c->who.kind = kind_in(rows, row);
+		if (copy_object(row, &c->who.object))
+			c->found(c);
+		else
+			admin_fail(c, EX_OSERR, "", "the node is out of memory");
+	}
+	return count > 0;
+}
+
+/* ---- answers ---- */
+
+static void on_named(struct admin_call *c, const json_t *answer)
+{
+	const json_t *objects = json_object_get(answer, "objects");
+	const char *hint = member(answer, "hint");
+	struct admin_who who;
+	if (c->rows_last && (!admin_told_well(answer) || json_array_size(objects) == 0) && takes_row(c, c->asked_for))
+		return;
+	if (!admin_told_well(answer)) {
+		char text[sizeof(c->asked_for) + 32];
+		snprintf(text, sizeof(text), "%s cannot be looked up", c->asked_for);
+		admin_fail_told(c, answer, text);
+	} else if (json_array_size(objects) != 1) {
+		none_or_many(c, objects, hint);
+	} else if (*hint) {
+		/* One domain has it, and another did not answer. */
+		admin_fail(c, EX_TEMPFAIL, "write DOMAIN\\NAME, or give the SID", "%s: %s", c->asked_for, hint);
+	} else if (!admin_who_read(json_array_get(objects, 0), &who)) {
+		admin_fail(c, EX_DATAERR, "choose an account or group of a domain", "%s is %s, %s: %s", c->asked_for,
+		           member(json_array_get(objects, 0), "name"), member(json_array_get(objects, 0), "sid"),
+		           "nothing that a list may hold");
+	} else {
+		c->who = who;
+		c->found(c);
+	}
+}
+
+/* A SID is what it is, whatever the directory says; what it says is kept. */
+static void on_sid_told(struct admin_call *c, const json_t *answer)
+{
+	const json_t *objects = json_object_get(answer, "objects");
+	struct admin_who who;
+	if (admin_told_well(answer) && json_array_size(objects) == 1 &&
+	    admin_who_read(json_array_get(objects, 0), &who)) {
+		authlist_object_done(&c->who.object);
+		c->who = who;
+	} else {
+		const char *why = admin_told_well(answer) ? member(answer, "hint") : admin_told_error(answer);
+		snprintf(c->who.problem, sizeof(c->who.problem), "%s", *why ? why : "the directory does not know it");
+		c->who.gone = admin_told_well(answer);
+	}
+	c->found(c);
+}
+
+/* ---- whom somebody means ---- */
+
 static bool realm_is_without_directory(const struct settings *s, const char *realm)
 {
 	for (size_t i = 0; i < s->realm_count; i++)
@@ -187,24 +214,16 @@ static void find_principal(struct admin_call *c, const char *text)
 		admin_fail(c, EX_OSERR, "", "the node is out of memory");
 }
 
-void admin_who_find(struct admin_call *c, const char *text, const struct authlist_rows *rows,
-                    void (*found)(struct admin_call *c))
+void admin_who_find(struct admin_call *c, const char *text, enum admin_whom whom, void (*found)(struct admin_call *c))
 {
-	size_t count = 0;
-	const struct authlist_object *row = rows ? among_rows(c, rows, text, &count) : NULL;
 	const char *at = strrchr(text, '@');
 	c->found = found;
 	authlist_object_done(&c->who.object);
 	c->who = (struct admin_who){0};
-	if (count > 1) {
-		admin_fail(c, EX_DATAERR, "give the SID", "%zu objects of the list are called %.200s", count, text);
-	} else if (row) {
-		c->who.kind = kind_in(rows, row);
-		if (copy_object(row, &c->who.object))
-			found(c);
-		else
-			admin_fail(c, EX_OSERR, "", "the node is out of memory");
-	} else if (strncasecmp(text, "S-1-", 4) == 0) {
+	c->rows_last = whom == WHOM_DIRECTORY_FIRST;
+	if (whom == WHOM_ROWS_FIRST && takes_row(c, text))
+		return;
+	if (strncasecmp(text, "S-1-", 4) == 0) {
 		find_sid(c, text);
 	} else if (at && realm_is_without_directory(c->source->settings, at + 1)) {
 		find_principal(c, text);

@@ -4,11 +4,15 @@
 #include "core/ops/admin_ask.h"
 #include "core/ops/admin_list.h"
 
-/* found(c), at once or on a later turn, with c->who set; or the call ends with an error. c is not to be touched after this.
- * rows: whose rows may be meant, too; NULL: only the directory knows. A SID is found also when the directory cannot be asked (who.problem says why), and
- * never has a name of the list in that case. */
-void admin_who_find(struct admin_call *c, const char *text, const struct authlist_rows *rows,
-                    void (*found)(struct admin_call *c));
+/* Rows of the list have the names that were true when they were added; the same name may belong to another object by now. */
+enum admin_whom {
+	WHOM_DIRECTORY,       /* what is to be added: only the directory knows */
+	WHOM_DIRECTORY_FIRST, /* an account as it is now; a name of the list when the directory does not answer or has none */
+	WHOM_ROWS_FIRST, /* a row of the list, by its name; else by what the directory calls it */
+};
+/* found(c), at once or on a later turn, with c->who set; or the call ends with an error. c is not to be touched after this. A SID is found also when the
+ * directory cannot be asked: who.problem says why. */
+void admin_who_find(struct admin_call *c, const char *text, enum admin_whom whom, void (*found)(struct admin_call *c));
 /* "CORP\FS01$ (S-1-5-...)" or the SID or principal alone. */
 enum { ADMIN_WHO_BYTES = AUTHLIST_ID_BYTES + AUTHLIST_TEXT_MAX + 8 };
 const char *admin_object_words(const struct authlist_object *o, char out[static ADMIN_WHO_BYTES]);

@@ -67,7 +67,10 @@ def test_a_renamed_account_stays_and_one_made_anew_does_not(lab, here):
         assert here.result("servers", "show", old)["gone"] is True
         lab.directory("user", "create", "passing", PASSWORD)
         assert here.post("passing", PASSWORD) == 403
-        assert here.ctl("servers", "test", "CORP\\passing").returncode == 65 or lab.sid("passing") == old
+        said = here.ctl("servers", "test", "CORP\\passing")
+        assert said.returncode == 65 and lab.sid("passing") in said.stderr and "not on" not in said.stdout
+        assert "has it no more" in here.ctl("servers", "test", old).stderr
+        assert here.result("explain", old)["gone"] is True
     finally:
         for name in ("passing", "passed"):
             lab.run("samba-tool", "user", "delete", name, "-H", lab.folder / "corp/private/sam.ldb", "-s", lab.folder / "corp/etc/smb.conf")

@@ -135,6 +135,18 @@ def test_an_entry_is_shown_with_what_the_directory_says_now(directed):
     assert "gone" not in shown and "no controller" in shown["directory_problem"]
 
 
+def test_a_name_that_belongs_to_another_object_by_now_is_that_object(directed):
+    """C19: rows keep names of long ago; they decide nothing, not even in explain."""
+    relay = directed()
+    relay.directory.objects[f"{DOMAIN}-1777"] = relay.directory.objects.pop(f"{DOMAIN}-1104")
+    assert result("explain", "CORP\\Exchange Servers", relay=relay)["account"] == f"{DOMAIN}-1777"
+    assert json.loads(result("deny", "add", "Exchange Servers", relay=relay)["line"])["sid"] == f"{DOMAIN}-1777"
+    assert result("servers", "show", "Exchange Servers", relay=relay)["id"] == f"{DOMAIN}-1104"
+    assert "has it no more" in refusal("servers", "test", f"{DOMAIN}-1104", relay=relay)
+    relay.directory.away = AWAY
+    assert result("explain", "CORP\\Exchange Servers", relay=relay)["account"] == f"{DOMAIN}-1104", "the list has the name, at least"
+
+
 def test_an_account_is_tested_with_the_groups_it_has_now(directed):
     relay = directed()
     said = ctl("servers", "test", "EXCH1$", relay=relay)
