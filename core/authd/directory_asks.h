@@ -17,6 +17,8 @@ json_t *directory_ask_search(struct directory *d, const json_t *ask);
 json_t *directory_ask_members(struct directory *d, const json_t *ask);
 /* {"sid": S} -> {"account": object, "groups": SIDs}: security groups at any depth, as in a ticket */
 json_t *directory_ask_groups(struct directory *d, const json_t *ask);
+/* {"sid": S, "group": S} -> {"path": names from the account to the group, the shortest way; empty: it is in it by none that this domain shows} */
+json_t *directory_ask_path(struct directory *d, const json_t *ask);
 /* {"sids": [S, ...]} -> {"accounts": [{"sid", "found", "disabled", "name"}]}: those that can be looked up; the others are missing */
 json_t *directory_ask_accounts(struct directory *d, const json_t *ask);
 /* {} -> {"domains": [{"realm", "reachable", "netbios", "sid", "controller", "took_ms", "error", "mend"}]} */

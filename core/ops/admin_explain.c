@@ -15,6 +15,7 @@ struct explained {
 	enum { GROUPS_NONE, GROUPS_GIVEN, GROUPS_TOLD } groups_from;
 	char groups_problem[256];    /* why the directory did not tell them */
 	bool disabled, gone;         /* in the directory */
+	json_t *path;                /* names, from the account to the group that decides; NULL: not asked */
 	const struct authlist *list; /* NULL: there is none */
 	const struct authlist_rows *rows;
 	struct decision decision;
@@ -96,6 +97,17 @@ static void change_of(const struct explained *x, char *out, size_t room)
 		snprintf(out, room, "rms-connectorctl servers add %s ROLE", x->id);
 }
 
+static void say_path(struct admin_call *c, const struct explained *x)
+{
+	char text[1024] = "";
+	size_t i, n = 0;
+	json_t *name;
+	json_array_foreach(x->path, i, name) if (n < sizeof(text)) n += (size_t)snprintf(
+	        text + n, sizeof(text) - n, "%s%s", i ? ", which is in " : "", json_string_value(name));
+	if (n)
+		admin_say(c, "%s.", text);
+}
+
 static void say_groups(struct admin_call *c, const struct explained *x)
 {
 	if (x->groups_from == GROUPS_TOLD)
@@ -134,6 +146,7 @@ static void say_it(struct admin_call *c, const struct explained *x, const struct
 		          "itself "
 		          "comes before groups, and among groups the oldest wins.",
 		          d->matches);
+	say_path(c, x);
 	if (x->disabled)
 		admin_say(c,
 		          "The directory has this account disabled: it gets no tickets, and is refused from the next "
@@ -165,6 +178,7 @@ static json_t *explain_json(struct admin_call *c, const struct explained *x)
 	admin_set(o, "groups_problem", x->groups_problem[0] ? admin_string(x->groups_problem) : json_null());
 	admin_set(o, "disabled", json_boolean(x->disabled));
 	admin_set(o, "gone", json_boolean(x->gone));
+	admin_set(o, "path", x->path ? json_incref(x->path) : json_null());
 	admin_set(o, "conflict", json_boolean(d->rival != AUTHLIST_NO_ROW));
 	admin_set(o, "list_generation", json_integer((json_int_t)facts.generation));
 	admin_set(o, "list_age_s", json_integer((json_int_t)(facts.age / 1000000)));
@@ -181,6 +195,7 @@ static void explained_free(void *own)
 {
 	struct explained *x = own;
 	sid_set_done(&x->groups);
+	json_decref(x->path);
 	free(x);
 }
 
@@ -230,18 +245,58 @@ static void end_test(struct admin_call *c, struct explained *x)
 	}
 }
 
-static void end(struct admin_call *c)
+/* The list may be another one than a turn ago, so it is decided here. */
+static bool decide_now(struct admin_call *c, struct explained *x)
 {
-	struct explained *x = c->own;
 	x->list = admin_list(c);
 	if (!x->list)
-		return;
+		return false;
 	x->rows = authlist_rows_of(x->list);
 	decide(c, x);
+	return true;
+}
+
+static void answer_it(struct admin_call *c)
+{
+	struct explained *x = c->own;
+	if (!decide_now(c, x))
+		return;
 	if (c->command == ADMIN_COMMAND_servers_test)
 		end_test(c, x);
 	else
 		admin_done(c, explain_json(c, x));
+}
+
+static void end(struct admin_call *c);
+
+/* By which groups: for people. Whatever comes of it, the decision stands. */
+static void on_path(struct admin_call *c, const json_t *answer)
+{
+	struct explained *x = c->own;
+	const json_t *path = json_object_get(answer, "path"), *one;
+	size_t i;
+	x->path = json_array();
+	json_array_foreach(path, i, one) if (json_is_string(one))
+	        json_array_append_new(x->path, json_copy((json_t *)(uintptr_t)one));
+	answer_it(c);
+}
+
+static void ask_for_path(struct admin_call *c, struct explained *x)
+{
+	char account[SID_TEXT_BYTES], group[SID_TEXT_BYTES];
+	const struct decision *d = &x->decision;
+	const struct authlist_object *o = d->denial != AUTHLIST_NO_ROW ? &x->rows->denials[d->denial].object
+	                                  : d->verdict == VERDICT_YES  ? &x->rows->entries[d->entry].object
+	                                                               : NULL;
+	if (x->groups_from != GROUPS_TOLD || !o || sid_is_none(&o->sid) || sid_compare(&o->sid, &x->who.sid) == 0) {
+		answer_it(c);
+		return;
+	}
+	sid_print(&x->who.sid, account);
+	sid_print(&o->sid, group);
+	json_t *question = admin_question("path", "sid", account);
+	admin_set(question, "group", json_string(group));
+	admin_ask(c, question, on_path);
 }
 
 static void on_groups(struct admin_call *c, const json_t *answer)
@@ -267,6 +322,15 @@ static void on_groups(struct admin_call *c, const json_t *answer)
 	x->groups_from = GROUPS_TOLD;
 	x->disabled = json_is_true(json_object_get(account, "disabled"));
 	end(c);
+}
+
+static void end(struct admin_call *c)
+{
+	struct explained *x = c->own;
+	if (c->command == ADMIN_COMMAND_servers_test)
+		answer_it(c);
+	else if (decide_now(c, x))
+		ask_for_path(c, x);
 }
 
 static void explain_found(struct admin_call *c)

@@ -90,6 +90,7 @@ def test_names_searches_and_super_users_of_a_real_domain(lab, here):
     assert here.result("servers", "test", "SRV1$")["role"] == "exchange"
     told = here.result("explain", "CORP\\SRV1$")
     assert told["reason"] == "ALLOWED_GROUP" and told["groups_from"] == "directory" and told["entries"][0]["name"] == "CORP\\RMS Connector Clients"
+    assert told["path"] == ["CORP\\SRV1$", "CORP\\Exchange Servers", "CORP\\RMS Connector Clients"]
     assert here.post("alice", people.password("alice")) == 200
     said = here.ctl("servers", "test", "carol")
     assert said.returncode == 65 and "disabled" in said.stderr

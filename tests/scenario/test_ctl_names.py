@@ -166,6 +166,8 @@ def test_explain_asks_for_the_groups(directed, place):
     told = result("explain", "EXCH1$", relay=relay)
     assert (told["verdict"], told["reason"], told["role"], told["groups_from"]) == ("yes", "ALLOWED_GROUP", "exchange", "directory")
     assert told["name"] == "CORP\\EXCH1$" and told["entries"][0]["id"] == f"{DOMAIN}-1104" and told["list_age_s"] < 100
+    assert told["path"] == ["CORP\\EXCH1$", "CORP\\Exchange Servers"]
+    assert "CORP\\EXCH1$, which is in CORP\\Exchange Servers." in ctl("explain", "EXCH1$", relay=relay).stdout
     said = ctl("explain", "FS02$", relay=relay).stdout
     assert "CORP\\FS02$ (S-1-5-21-1-2-3-1121) is refused" in said and "servers add S-1-5-21-1-2-3-1121 ROLE" in said
     assert "disabled" in ctl("explain", "EXCH3$", relay=relay).stdout

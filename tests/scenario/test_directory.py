@@ -102,6 +102,21 @@ def test_groups_of_an_account_are_those_of_its_ticket(lab, authd, tmp_path):
     assert lab.sid("SharePoint Mail") not in reply.sids
 
 
+def test_the_way_by_which_an_account_is_in_a_group(lab, authd):
+    """E16: the shortest chain of groups, also over the primary group; none when it is in it not at all."""
+    def path(account, group):
+        answer = authd.ask("path", sid=lab.sid(account), group=lab.sid(group))
+        assert answer["ok"], answer
+        return [name.split("\\")[1] for name in answer["path"]]
+    assert path("SRV1$", "RMS Connector Clients") == ["SRV1$", "Exchange Servers", "RMS Connector Clients"]
+    assert path("svc-web", "SharePoint Mail") == ["svc-web", "SharePoint Web", "SharePoint Mail"]
+    assert path("dave", "Primary Club") == ["dave", "Primary Club"]
+    assert path("bob", "Exchange Servers") == []
+    assert authd.ask("path", sid="S-1-5-21-1-2-3-500", group=lab.sid("Many"))["code"] == "unknown-domain"
+    assert authd.ask("path", sid=lab.sid("bob").rpartition("-")[0] + "-99999", group=lab.sid("Many"))["code"] == "gone"
+    assert authd.ask("path", sid=lab.sid("bob"))["code"] == "malformed"
+
+
 def test_disabled_and_deleted_accounts_are_named(lab, authd):
     """C24"""
     gone = lab.sid("alice").rpartition("-")[0] + "-99999"

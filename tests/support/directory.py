@@ -56,6 +56,11 @@ class Directory:
         return {"ok": True, "account": self.row(question["sid"]), "truncated": False,
                 "groups": [group for group, inside in self.inside.items() if question["sid"] in inside and self.objects[group][1] == "group"]}
 
+    def path(self, question):
+        """In this directory groups are in no groups."""
+        direct = question["sid"] in self.inside.get(question["group"], [])
+        return {"ok": True, "path": [self.objects[sid][0] for sid in (question["sid"], question["group"])] if direct else []}
+
     def accounts(self, question):
         return {"ok": True, "accounts": [{"sid": sid, "found": sid in self.objects, "disabled": self.objects.get(sid, ["", "", False])[2],
                                           **({"name": self.objects[sid][0]} if sid in self.objects else {})} for sid in question["sids"]]}
