@@ -204,4 +204,4 @@ def show_next(stage):
 
 def show_caveat():
     print("\nThis was a simulator, not Azure: no tenant was asked, and nothing here shows that a tenant would accept these requests. The tickets are real,")
-    print("but the realm has no directory: no groups, no SIDs.")
+    print("but the realm has no directory, so no groups: docs/trial-ad.md has the same with your own Active Directory.")
