@@ -3,7 +3,10 @@ requests, with Kerberos and NTLM. Each gets from the node what the cloud gave to
 
 import base64
 import collections
+import hashlib
 import http.client
+import pathlib
+import ssl
 import subprocess
 import xml.etree.ElementTree as ET
 
@@ -127,6 +130,18 @@ def test_asmx_proxies_with_ntlm(lab, sites, told, asmx):
     secrets_stay_here(told)
 
 
+def test_asmx_proxies_over_https(lab, sites, told, asmx, certs):
+    """E05: E13: the same over TLS, with mono's own TLS; a server whose certificate it does not know is no server for it."""
+    site = sites(told.cloud, [allow(lab.sid("alice"), "sharepoint")], ntlm="winbind", listener="https-ecdsa")
+    how = ("mono", asmx, site.url, "ntlm", f"CORP\\alice:{people.password('alice')}")
+    strange = site.run(*how, "GetServerInfo")
+    assert strange.returncode == 1 and "TrustFailure" in strange.stdout, strange
+    der = ssl.PEM_cert_to_DER_cert(pathlib.Path(certs.path("connector-ecdsa.crt")).read_text(encoding="ascii"))
+    compare(read(site.run(*how, *OPERATIONS, ASMX_SERVER=hashlib.sha1(der).hexdigest().upper())), told)
+    assert {row["mechanism"] for row in site.served(SENT)} == {"ntlm"}
+    assert not site.node.events(2002) and "CORP\\alice" in site.node.event(1002)["text"]
+
+
 def test_asmx_proxies_that_are_refused_say_so(lab, sites, told, asmx):
     """E05: E08: a wrong password is 401, an account on no list 403; neither is tried for ever, and nothing reaches the cloud."""
     site = sites(told.cloud, [allow(lab.sid("alice"), "sharepoint")], ntlm="winbind")
@@ -158,19 +173,21 @@ def test_asmx_proxies_with_their_own_choice_of_ntlm(lab, sites, told, asmx):
 
 # ---- zeep and requests ----
 
-def python_caller(lab, site, tool, how, account, *operations):
+def python_caller(lab, site, tool, how, account, *operations, **env):
     """requests_ntlm takes MD4 from OpenSSL, which since its version 3 has it only on demand."""
     conf = site.folder / "openssl.cnf"
     conf.write_text("openssl_conf = init\n[init]\nproviders = both\n[both]\ndefault = on\nlegacy = on\n[on]\nactivate = 1\n")
     return site.run("/usr/bin/python3", CLIENTS / "soap_caller.py", tool, site.url, how, f"CORP\\{account}:{people.password(account)}",
-                    *operations, KRB5CCNAME=lab.ticket(account, site.folder), OPENSSL_CONF=conf)
+                    *operations, KRB5CCNAME=lab.ticket(account, site.folder), OPENSSL_CONF=conf, **env)
 
 
+@pytest.mark.parametrize("listener", ("http", "https-rsa"))
 @pytest.mark.parametrize("how", ("kerberos", "ntlm"))
-def test_zeep(lab, sites, told, how):
-    """E02: E05: messages made from a description of the services, with prefixes of zeep's own; with Kerberos it checks the node's proof too."""
-    site = sites(told.cloud, [allow(lab.sid("Exchange Servers"), "exchange")], **({"ntlm": "winbind"} if how == "ntlm" else {}))
-    compare(read(python_caller(lab, site, "zeep", how, "SRV1$", *OPERATIONS)), told)
+def test_zeep(lab, sites, told, certs, how, listener):
+    """E02: E05: E13: messages made from a description of the services, with prefixes of zeep's own; with Kerberos it checks the node's proof too."""
+    site = sites(told.cloud, [allow(lab.sid("Exchange Servers"), "exchange")], listener=listener,
+                 **({"ntlm": "winbind"} if how == "ntlm" else {}))
+    compare(read(python_caller(lab, site, "zeep", how, "SRV1$", *OPERATIONS, REQUESTS_CA_BUNDLE=certs.ca)), told)
     assert {row["mechanism"] for row in site.served(SENT)} == {how}
     secrets_stay_here(told)
 

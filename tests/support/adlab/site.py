@@ -24,9 +24,9 @@ def allow(who, role, number=1):
 
 
 class Site:
-    """realms, auth: authd's settings. env: of authd, instead of the lab's Kerberos configuration. settings: the node's."""
+    """realms, auth: authd's settings. env: of authd, instead of the lab's Kerberos configuration. settings, listener: the node's."""
 
-    def __init__(self, lab, make_node, cloud, folder, rows, realms=None, env=None, settings=None, name=NAME, **auth):
+    def __init__(self, lab, make_node, cloud, folder, rows, realms=None, env=None, settings=None, listener="http", name=NAME, **auth):
         folder.mkdir(parents=True)
         self.lab, self.folder, self.name = lab, folder, name
         self.state = folder / "state"
@@ -34,7 +34,8 @@ class Site:
         self.list = folder / "list.json"
         self.write_list(*rows)
         self.authd = Daemon(lab, folder / "authd", realms=realms, env=env, **auth)
-        self.node = make_node(cloud, caller=None, settings={
+        self.scheme = listener.partition("-")[0]
+        self.node = make_node(cloud, caller=None, listeners=(listener,), settings={
             "auth.socket": str(self.authd.socket), "list.file": str(self.list), "node.state_directory": str(self.state),
             **({"auth.ntlm": auth["ntlm"]} if "ntlm" in auth else {}), **(settings or {})})
 
@@ -45,7 +46,7 @@ class Site:
 
     @property
     def url(self):
-        return f"http://{self.name}:{self.node.port}"
+        return f"{self.scheme}://{self.name}:{self.node.port}"
 
     @property
     def address(self):

@@ -2,9 +2,11 @@
 //
 //   AsmxCaller.exe URL HOW ACCOUNT OPERATION...     HOW: ntlm, ntlm-default, negotiate, none. ACCOUNT: DOMAIN\name:password, or -
 //
+// ASMX_SERVER: the SHA-1 of the certificate that a server may have besides those of known issuers.
 // Prints "operation field text" for each part of an answer, text in base64, and "operation failed TYPE: message" instead of an answer.
 using System;
 using System.Net;
+using System.Net.Security;
 using System.Text;
 using System.Web.Services;
 using System.Web.Services.Description;
@@ -253,6 +255,9 @@ public class Program {
 		account = arguments[2];
 		if (how == "ntlm") // mono's default is an answer of NTLM version 1, which a domain refuses
 			Mono.Security.Protocol.Ntlm.NtlmSettings.DefaultAuthLevel = Mono.Security.Protocol.Ntlm.NtlmAuthLevel.NTLMv2_only;
+		ServicePointManager.ServerCertificateValidationCallback = (sender, certificate, chain, wrong) =>
+			wrong == SslPolicyErrors.None || ((wrong & SslPolicyErrors.RemoteCertificateNameMismatch) == 0 &&
+				certificate.GetCertHashString() == Environment.GetEnvironmentVariable("ASMX_SERVER"));
 		int status = 0;
 		for (int i = 3; i < arguments.Length; i++) {
 			try {

@@ -2,7 +2,7 @@
 
     soap_caller.py zeep|requests URL kerberos|ntlm|none DOMAIN\\name:password|- OPERATION...
 
-Prints "operation field text" for each part of an answer, text in base64, and "operation failed TYPE: message" instead of an answer.
+REQUESTS_CA_BUNDLE names who may have issued the server's certificate. Prints "operation field text" for each part of an answer, text in base64, and "operation failed TYPE: message" instead of an answer.
 """
 
 import base64
