@@ -282,6 +282,8 @@ static struct err listen_at(struct authd_server *s, const char *path)
 static struct err watch_own(struct authd_server *s)
 {
 	sigset_t signals;
+	/* Helpers and controllers that went away are found out by EPIPE: libldap and its TLS write without MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

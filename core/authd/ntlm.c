@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -357,7 +356,6 @@ struct err ntlm_open(struct authd *a)
 	if (a->ntlm == NULL)
 		return ERR_OF(NO_MEMORY);
 	pthread_mutex_init(&a->ntlm->lock, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a helper that died is found out by EPIPE */
 	a->ntlm_step = step;
 	a->ntlm_cancel = cancel;
 	return OK;

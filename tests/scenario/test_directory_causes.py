@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import ssl
+import threading
 
 import pytest
 
@@ -52,14 +54,49 @@ def test_nobody_listens_there(refusal, ldaps):
     assert cause == "127.0.0.99: no TCP connection to port 636: Connection refused"
 
 
-def test_a_controller_that_says_nothing(lab, refusal, ldaps):  # pylint: disable=unused-argument
-    """J11: time: it takes connections and is silent. libldap alone would wait for ever."""
-    with contextlib.closing(socket.socket()) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.97", 636))
-        listening.listen(8)
-        cause, mend = refusal(controllers=["127.0.0.97"], **ldaps())
-    assert cause == "127.0.0.97: port 636 takes connections, but no answer came in time" and "overloaded" in mend
+SILENT = {  # when it says nothing any more: its address, the beginning of an answer to the bind
+    "before TLS": ("127.0.0.96", None),
+    "after TLS": ("127.0.0.97", b""),
+    "in the middle of an answer": ("127.0.0.98", bytes.fromhex("300c0201")),
+}
+
+
+@contextlib.contextmanager
+def silent_controller(certs, address, answer):
+    """A place that takes connections at the port for LDAPS and goes silent; the certificate is right."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certs.chain("controller"), certs.key("controller"))
+    kept = []
+
+    def serve(listening):
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(listening.accept()[0])
+                if answer is None:
+                    continue
+                kept.append(context.wrap_socket(kept[-1], server_side=True))
+                kept[-1].recv(1000)
+                kept[-1].sendall(answer)
+    listening = socket.create_server((address, 636))
+    thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+        for one in (listening, *kept):
+            one.close()
+
+
+@pytest.mark.parametrize("when", SILENT)
+def test_a_controller_that_goes_silent(certs, refusal, ldaps, when):
+    """J11: time: libldap alone would wait for ever before TLS and in the middle of an answer."""
+    address, answer = SILENT[when]
+    certs.issue("controller", "controller", ",".join(f"IP:{one}" for one, _ in SILENT.values()))
+    with silent_controller(certs, address, answer):
+        cause, mend = refusal(controllers=[address], **ldaps(ca_file=certs.ca))
+    assert cause == f"{address}: port 636 takes connections, but no answer came in time" and "overloaded" in mend
 
 
 def test_a_certificate_of_somebody_else(lab, refusal, ldaps):
