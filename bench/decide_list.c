@@ -47,7 +47,8 @@ static void expand(struct authlist_rows *rows, size_t accounts, const struct sid
 		struct authlist_object *o = &rows->entries[i].object;
 		if (rows->entries[i].kind != AUTHLIST_KIND_DISTRIBUTION)
 			continue;
-		o->members_s = 1;
+		o->need = authlist_entry_need(&rows->entries[i]);
+		o->members_at = (int64_t)clock_now();
 		for (size_t a = accounts * group / groups; a < accounts * (group + 1) / groups; a++) {
 			struct sid s;
 			CHECK(sid_with_rid(domain, DECIDE_RID + (uint32_t)a, &s) && sid_set_add(&o->members, &s));
