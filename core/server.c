@@ -503,8 +503,12 @@ const char *server_not_ready(const struct server *s)
 {
 	if (s->state != SERVER_READY)
 		return s->state == SERVER_STARTING ? "starting" : "draining";
-	int64_t up = metric_sum(s->blocks, s->worker_count, METRIC_authd_up, 0, 0);
-	if (!s->settings->loopback_caller.account && up < s->worker_count)
+	const char *why = relay_certificates_not_ready(&s->workers[0].relay);
+	if (why || s->settings->loopback_caller.account)
+		return why ? why : authlist_sync_not_ready(s->list);
+	if (metric_sum(s->blocks, s->worker_count, METRIC_authd_up, 0, 0) < s->worker_count)
 		return "rms-connector-authd is away, so nobody can be authenticated";
+	if (metric_sum(s->blocks, s->worker_count, METRIC_authd_kerberos, 0, 0) < s->worker_count)
+		return "rms-connector-authd has no usable keytab";
 	return authlist_sync_not_ready(s->list);
 }

@@ -67,6 +67,15 @@ static void on_second(uv_timer_t *timer)
 	request_log_tick(w->log);
 }
 
+static void note_validity(struct relay *r, const struct tls_server *t)
+{
+	int64_t from_s, until_s;
+	bool first = r->certificates_until_s == 0;
+	tls_server_validity(t, &from_s, &until_s);
+	r->certificates_from_s = first || from_s > r->certificates_from_s ? from_s : r->certificates_from_s;
+	r->certificates_until_s = first || until_s < r->certificates_until_s ? until_s : r->certificates_until_s;
+}
+
 static struct err open_listener(struct worker *w, size_t i, const struct worker_options *o)
 {
 	const struct listener_settings *ls = &o->settings->listeners[i];
@@ -79,6 +88,7 @@ static struct err open_listener(struct worker *w, size_t i, const struct worker_
 		                               .key = {ls->keys[0], ls->keys[1]},
 		                               .tickets = o->tickets};
 		TRY(tls_server_new(&t, &wl->tls));
+		note_validity(&w->relay, wl->tls);
 		if (ls->channel_binding == BINDING_REQUIRE && !tls_server_has_end_point(wl->tls))
 			return ERR_OF(SETTINGS, .what = "channel_binding is require, but nothing can be bound to a "
 			                                "certificate that is signed with RSA-PSS or Ed25519 (RFC 5929 "

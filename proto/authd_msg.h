@@ -1,5 +1,5 @@
 /* What the node and rms-connector-authd say to each other over a Unix stream socket: u32 length of the rest, u16 type, u16 zero, then the fields,
- * all little-endian. Both sides first send HELLO; then requests and their replies, asks and what is told, in any order, matched by id. Pure: bytes to
+ * all little-endian. Both sides first send HELLO (authd another one whenever its features change); then requests and their replies, asks and what is told, in any order, matched by id. Pure: bytes to
  * structs and back, strict and bounded; a message that breaks a rule ends the connection. Slices borrow from the bytes that were read. Any thread. */
 #pragma once
 #include "core/base/sid.h"

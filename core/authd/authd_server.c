@@ -26,6 +26,7 @@ struct authd_server {
 	size_t link_count;
 	uint64_t last_link, in_work; /* in_work: jobs that are not finished; main thread */
 	int epoll, listener, wake, signals;
+	uint32_t features;   /* as the node was told last */
 	bool ending, unsent; /* unsent: answers wait to be written at the end of this turn */
 	struct sockaddr_un address;
 	dev_t socket_dev; /* of our socket, so that only our own is removed at the end */
@@ -213,7 +214,7 @@ static bool open_link(struct authd_server *s, int fd)
 	}
 	*l = (struct link){.number = ++s->last_link, .fd = fd, .watched = EPOLLIN};
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = l};
-	struct authd_msg hello = {.type = AUTHD_HELLO, .hello = {AUTHD_VERSION, authd_features(s->authd)}};
+	struct authd_msg hello = {.type = AUTHD_HELLO, .hello = {AUTHD_VERSION, s->features}};
 	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e)) {
 		free(l);
 		return false;
@@ -387,10 +388,28 @@ static void take_event(struct authd_server *s, const struct epoll_event *e)
 	}
 }
 
+/* The node gets a new HELLO when something works that did not, or no longer does. */
+static void tell_features(struct authd_server *s)
+{
+	uint32_t features = authd_features(s->authd);
+	struct authd_msg hello = {.type = AUTHD_HELLO, .hello = {AUTHD_VERSION, features}};
+	if (features == s->features)
+		return;
+	s->features = features;
+	s->unsent = true;
+	list_for_each_safe (one, &s->links) {
+		struct link *l = container_of(one, struct link, all);
+		if (!link_append(l, &hello))
+			close_link(s, l);
+	}
+	write_all(s);
+}
+
 void authd_server_run(struct authd_server *s)
 {
 	struct epoll_event events[EVENTS];
 	usec_t end_at = 0, tick_at = 0;
+	s->features = authd_features(s->authd);
 	while (!s->ending || (s->in_work && clock_now() < end_at)) {
 		int n = epoll_wait(s->epoll, events, EVENTS, s->ending ? 50 : TICK_MS);
 		for (int i = 0; i < n; i++)
@@ -402,6 +421,7 @@ void authd_server_run(struct authd_server *s)
 		if (clock_now() >= tick_at) {
 			tick_at = clock_now() + TICK_MS * 1000ull;
 			authd_look(s->authd);
+			tell_features(s);
 			log_tick();
 		}
 	}

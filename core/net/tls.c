@@ -32,7 +32,8 @@ struct tls_server {
 	bool first_is_ecdsa;
 	struct tls_counts counts;
 	char warning[512];
-	struct end_point { /* of each certificate */
+	int64_t valid_from_s, valid_until_s; /* all certificates */
+	struct end_point {                   /* of each certificate */
 		size_t len;
 		char bytes[sizeof(end_point_prefix) - 1 + EVP_MAX_MD_SIZE];
 	} end_point[2];
@@ -231,6 +232,21 @@ static void make_end_point(struct end_point *e, X509 *leaf)
 	ERR_clear_error();
 }
 
+static int64_t seconds_of(const ASN1_TIME *at)
+{
+	int days = 0, seconds = 0;
+	int64_t now = (int64_t)(clock_wall() / 1000000);
+	return ASN1_TIME_diff(&days, &seconds, NULL, at) ? now + days * 86400ll + seconds : now;
+}
+
+static void note_validity(struct tls_server *t, X509 *leaf)
+{
+	int64_t from = seconds_of(X509_get0_notBefore(leaf)), until = seconds_of(X509_get0_notAfter(leaf));
+	bool first = t->valid_until_s == 0;
+	t->valid_from_s = first || from > t->valid_from_s ? from : t->valid_from_s;
+	t->valid_until_s = first || until < t->valid_until_s ? until : t->valid_until_s;
+}
+
 static struct err load_pair(SSL_CTX *x, const char *certificate, const char *key)
 {
 	ERR_clear_error();
@@ -265,6 +281,7 @@ static struct err server_context(struct tls_server *t, const struct tls_server_o
 		return ERR_OF(NO_MEMORY);
 	TRY(load_pair(x, o->certificate[i], o->key[i]));
 	make_end_point(&t->end_point[i], SSL_CTX_get0_certificate(x));
+	note_validity(t, SSL_CTX_get0_certificate(x));
 	SSL_CTX_set_ex_data(x, client_index, t);
 	SSL_CTX_set_options(x, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
 	SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF); /* tickets need none, and it is a lock */
@@ -321,6 +338,12 @@ bool tls_server_covers(const struct tls_server *t, struct slice host)
 			return true;
 	}
 	return false;
+}
+
+void tls_server_validity(const struct tls_server *t, int64_t *from_s, int64_t *until_s)
+{
+	*from_s = t->valid_from_s;
+	*until_s = t->valid_until_s;
 }
 
 bool tls_server_has_end_point(const struct tls_server *t)

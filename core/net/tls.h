@@ -32,6 +32,8 @@ void tls_server_free(struct tls_server *t);
 bool tls_server_covers(const struct tls_server *t, struct slice host);
 const char *tls_server_warning(const struct tls_server *t);
 
+/* When all its certificates are valid, in seconds since 1970. */
+void tls_server_validity(const struct tls_server *t, int64_t *from_s, int64_t *until_s);
 /* Whether callers can bind a proof to this certificate and to the other one (RFC 5929 4.1): its signature has one hash. */
 bool tls_server_has_end_point(const struct tls_server *t);
 

@@ -128,7 +128,7 @@ void answer_help(struct exchange *x, bool close)
 
 void answer_health(struct exchange *x, bool readiness, bool close)
 {
-	bool well = !readiness || (!x->relay->draining && relay_knows_callers(x->relay));
+	bool well = !readiness || !relay_not_ready(x->relay);
 	struct page p = {.status = well ? 200 : 503, .type = "text/plain; charset=utf-8"};
 	p.body_len = (size_t)snprintf(p.text, sizeof(p.text), well ? "ok\n" : "not ready\n");
 	send_page(x, &p, close);

@@ -217,7 +217,7 @@ static const char *on_frame(struct channel *c, struct slice frame)
 		return wrong;
 	if (used != frame.len)
 		return "a message is not as long as it says";
-	if (m.type == AUTHD_HELLO && !a->up)
+	if (m.type == AUTHD_HELLO) /* the first, or other features, which matter to workers only */
 		a->up = true;
 	else if (m.type != AUTHD_TOLD || !a->up)
 		return "a message came out of its order";

@@ -49,10 +49,16 @@ static void on_up(struct channel *c)
 	authd_channel_send(c, &m);
 }
 
+static void take_features(struct authd_client *a, uint32_t features)
+{
+	a->features = features;
+	metric_set(a->metrics, METRIC_authd_kerberos, 0, 0, (features & AUTHD_CAN_KERBEROS) != 0);
+}
+
 static void now_up(struct authd_client *a, const struct authd_hello *hello)
 {
 	a->up = true;
-	a->features = hello->features;
+	take_features(a, hello->features);
 	a->epoch++;
 	metric_set(a->metrics, METRIC_authd_up, 0, 0, 1);
 	if (a->told)
@@ -67,7 +73,7 @@ static void on_down(struct channel *c, const char *why)
 	if (a->up || !a->away_since)
 		a->away_since = now;
 	a->up = false;
-	a->features = 0;
+	take_features(a, 0);
 	metric_set(a->metrics, METRIC_authd_up, 0, 0, 0);
 	for (uint32_t i = 1; a->open_calls && i < AUTHD_CALLS_MAX; i++) {
 		struct authd_call *call = take_call(a, i);
@@ -106,6 +112,8 @@ static const char *on_frame(struct channel *c, struct slice frame)
 		return "a message is not as long as it says";
 	if (m.type == AUTHD_HELLO && !a->up)
 		now_up(a, &m.hello);
+	else if (m.type == AUTHD_HELLO)
+		take_features(a, m.hello.features);
 	else if (m.type == AUTHD_REPLY && a->up)
 		on_reply(a, &m.reply);
 	else

@@ -100,9 +100,28 @@ void relay_take_words(struct relay *r)
 			exchange_run_later(container_of(link, struct exchange, link), EV_WORDS);
 }
 
-bool relay_knows_callers(const struct relay *r)
+const char *relay_certificates_not_ready(const struct relay *r)
 {
-	return r->authd.up || r->settings->loopback_caller.account;
+	int64_t now = (int64_t)(clock_wall() / 1000000);
+	if (r->certificates_until_s && now >= r->certificates_until_s)
+		return "a certificate of a listener has expired";
+	if (r->certificates_until_s && now < r->certificates_from_s)
+		return "a certificate of a listener is not valid yet";
+	return NULL;
+}
+
+const char *relay_not_ready(const struct relay *r)
+{
+	const char *why = r->draining ? "draining" : relay_certificates_not_ready(r);
+	if (why)
+		return why;
+	if (r->settings->loopback_caller.account)
+		return NULL;
+	if (!r->authd.up)
+		return "rms-connector-authd is away, so nobody can be authenticated";
+	if (!(r->authd.features & AUTHD_CAN_KERBEROS))
+		return "rms-connector-authd has no usable keytab";
+	return r->list ? NULL : "the list of authorized servers was never loaded";
 }
 
 void relay_drain(struct relay *r)

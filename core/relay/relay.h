@@ -84,6 +84,8 @@ struct relay {
 	uint32_t streaming;             /* exchanges that hold a connection to the cloud while their body still comes */
 	uint32_t *node_clients;         /* of all workers; atomic */
 	uint32_t clients_max;
+	int64_t certificates_from_s,
+	        certificates_until_s; /* all listeners' are valid, since 1970; until 0: there are none */
 	bool draining, stopping;
 	void (*on_empty)(struct relay *r); /* stopping, and the last client is gone */
 	void *owner;
@@ -98,8 +100,11 @@ void relay_drain(struct relay *r);
 void relay_take_list(struct relay *r, struct authlist *list);
 /* What the main thread offered: words for the cloud. */
 void relay_take_words(struct relay *r);
-/* Callers can be authenticated, or need not be. */
-bool relay_knows_callers(const struct relay *r);
+/* NULL: /readyz says ok. Else why not, in words: only what is this node's own trouble. What all nodes share (the cloud, the directory, a list that is too old) is
+ * answered 429 or 500 instead, since a balancer that takes every node away leaves callers with refused connections, which they take as final. */
+const char *relay_not_ready(const struct relay *r);
+/* The part of it that never changes but with the time; any thread. */
+const char *relay_certificates_not_ready(const struct relay *r);
 /* Idle connections close now, others when their exchange ends; then on_empty. With at_once all are reset. */
 void relay_stop(struct relay *r, bool at_once);
 /* After on_empty: closes the pool and its handles. */

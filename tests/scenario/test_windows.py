@@ -28,7 +28,10 @@ def chain(lab, node, cloud, tmp_path):
             self.cloud = cloud()
             self.nodes = [node(self.cloud, caller=None, settings={
                 "auth.socket": str(self.authd.socket), "list.file": str(self.list), "node.state_directory": str(tmp_path / f"state{i}"),
-                **({"auth.ntlm": auth["ntlm"]} if "ntlm" in auth else {}), **(settings or {})}) for i in range(nodes)]
+                **({"auth.ntlm": auth["ntlm"]} if "ntlm" in auth else {}), **(settings or {})}, start=False) for i in range(nodes)]
+            for one in self.nodes:
+                one.knows_callers = one.knows_callers and (keytab is None or keytab.exists())  # else it lives and is not ready
+                one.start()
 
         def allow(self, *rows):
             entries = [{"sid": sid, "role": role, "added": f"2026-01-0{i + 1}T00:00:00Z"} for i, (sid, role) in enumerate(rows)]
@@ -78,9 +81,11 @@ def test_a_keytab_that_comes_after_the_start(lab, chain, tmp_path):
     c = chain([(lab.sid("SRV1$"), "exchange")], keytab=tmp_path / "later.keytab")
     status, head = c.kerberos("SRV1$")
     assert status == 429 and "Retry-After:" in head, head
+    assert c.nodes[0].get_stats("/readyz")[0] == 503
     (tmp_path / "copy.keytab").write_bytes(lab.keytab.read_bytes())
     (tmp_path / "copy.keytab").rename(tmp_path / "later.keytab")
     assert c.kerberos("SRV1$")[0] == 200
+    eventually(lambda: c.nodes[0].get_stats("/readyz")[0] == 200)
 
 
 def test_who_is_on_no_list_is_told_403(lab, chain):

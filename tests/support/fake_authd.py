@@ -93,7 +93,7 @@ class Request:
 class FakeAuthd:
     def __init__(self, path, script, answers=lambda question: NO_DIRECTORY):
         self.path, self.script, self.answers = str(path), script, answers
-        self.questions = []
+        self.questions, self.features = [], 7
         self.requests, self.cancels, self.problems, self.connections = [], [], [], []
         self.listening = None
         self.lock = threading.Lock()
@@ -129,9 +129,19 @@ class FakeAuthd:
             self.connections.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _hello(self):
+        return message(HELLO, b"RM" + struct.pack("<HI", 1, self.features))
+
+    def can(self, features):
+        """What works has changed: Kerberos 1, NTLM 2, groups 4."""
+        self.features = features
+        for connection in list(self.connections):
+            with self.lock:
+                connection.sendall(self._hello())
+
     def _serve(self, connection):
         try:
-            connection.sendall(message(HELLO, b"RM" + struct.pack("<HI", 1, 7)))
+            connection.sendall(self._hello())
             while (head := receive(connection, 8)) is not None:
                 length, kind, zero = struct.unpack("<IHH", head)
                 body = receive(connection, length - 4)
