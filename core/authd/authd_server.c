@@ -251,6 +251,23 @@ static bool is_served(const struct sockaddr_un *address)
 	return served;
 }
 
+/* Who speaks is looked at by its credentials. That nobody else can open the socket at all is better still: it is given to the node's group where this user
+ * may do so, as root or as a member. */
+static mode_t socket_mode(const struct authd_server *s, const char *path)
+{
+	const struct peers *p = &s->peers;
+	if (p->node == (uid_t)-1 || p->node == geteuid() || p->node == 0)
+		return 0600;
+	if (p->node_group != (gid_t)-1 && chown(path, (uid_t)-1, p->node_group) == 0)
+		return 0660;
+	event_log(EVENT_SETTINGS_WARNING,
+	          "auth.socket: every user of this machine may open it, though only the node's gets an answer: let "
+	          "authd's user be a member of "
+	          "the first group of %s",
+	          s->authd->settings->auth_node_user);
+	return 0666;
+}
+
 static struct err listen_at(struct authd_server *s, const char *path)
 {
 	struct stat st;
@@ -272,8 +289,7 @@ static struct err listen_at(struct authd_server *s, const char *path)
 		return ERR_OF(SYSTEM, .sys = errno,
 		              .what = "the socket could not be made at that path: does its directory exist, "
 		                      "and may this user write there?");
-	/* Who speaks is looked at by its credentials; the node is another user. */
-	if (lstat(path, &st) || chmod(path, 0666) || listen(s->listener, BACKLOG))
+	if (lstat(path, &st) || chmod(path, socket_mode(s, path)) || listen(s->listener, BACKLOG))
 		return ERR_OF(SYSTEM, .sys = errno, .what = "the socket could not be opened for the node");
 	s->socket_dev = st.st_dev;
 	s->socket_ino = st.st_ino;

@@ -47,29 +47,27 @@ static bool refuse(struct job *j, enum authd_reason reason, struct slice princip
 	return false;
 }
 
-/* A foreign realm's KDC can write any SID into a ticket; only those of its own domains are taken from it. */
-static bool keep_own_domains(const struct realm_settings *realm, struct pac_account *who)
-{
-	struct sid_set kept = {0};
-	bool fine = true;
-	for (uint32_t i = 0; fine && i < who->groups.count; i++)
-		for (size_t d = 0; d < realm->domain_count; d++)
-			if (sid_is_of_domain(&who->groups.at[i], &realm->domains[d])) {
-				fine = sid_set_add(&kept, &who->groups.at[i]);
-				break;
-			}
-	sid_set_seal(&kept);
-	sid_set_done(&who->groups);
-	who->groups = kept;
-	return fine;
-}
-
 static bool is_of_realm(const struct realm_settings *realm, const struct sid *sid)
 {
 	for (size_t d = 0; d < realm->domain_count; d++)
 		if (sid_is_of_domain(sid, &realm->domains[d]))
 			return true;
 	return false;
+}
+
+/* A foreign realm's KDC can write any SID into a ticket; only those of its own domains are taken from it (realm NULL: of any domain). What is of no
+ * domain, as S-1-18-1, "a domain controller said so", or the controller's own BUILTIN groups, says nothing about who may come in: it never counts. */
+static bool keep_domains(const struct realm_settings *realm, struct pac_account *who)
+{
+	struct sid_set kept = {0};
+	bool fine = true;
+	for (uint32_t i = 0; fine && i < who->groups.count; i++)
+		if (sid_is_domain_object(&who->groups.at[i]) && (!realm || is_of_realm(realm, &who->groups.at[i])))
+			fine = sid_set_add(&kept, &who->groups.at[i]);
+	sid_set_seal(&kept);
+	sid_set_done(&who->groups);
+	who->groups = kept;
+	return fine;
 }
 
 static bool is_anonymous(const struct sid *sid)
@@ -124,7 +122,7 @@ static bool take_pac(const struct realm_settings *realm, bool own, const struct 
 	else if (!all && !is_of_realm(realm, &who.sid))
 		refuse(j, AUTHD_PAC_FOREIGN, f->principal,
 		       realm->domain_count ? "" : "no domain is named for this realm in realms:");
-	else if ((!all && !keep_own_domains(realm, &who)) || !put(j, &who, f->principal))
+	else if (!keep_domains(all ? NULL : realm, &who) || !put(j, &who, f->principal))
 		refuse(j, AUTHD_INTERNAL, f->principal, "no memory, or a name is too long");
 	else
 		done = true;

@@ -7,19 +7,22 @@
 
 struct err peers_init(struct peers *p, const char *name)
 {
-	p->node = (uid_t)-1;
+	*p = (struct peers){.node = (uid_t)-1, .node_group = (gid_t)-1};
 	if (!*name)
 		return OK;
 	char *end;
 	unsigned long number = strtoul(name, &end, 10);
 	if (name[0] >= '0' && name[0] <= '9' && !*end && number < (uid_t)-1) {
+		const struct passwd *known = getpwuid((uid_t)number);
 		p->node = (uid_t)number;
+		p->node_group = known ? known->pw_gid : (gid_t)-1;
 		return OK;
 	}
 	const struct passwd *user = getpwnam(name);
 	if (!user)
 		return ERR_OF(SETTINGS, .what = "there is no such user on this machine");
 	p->node = user->pw_uid;
+	p->node_group = user->pw_gid;
 	return OK;
 }
 

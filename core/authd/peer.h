@@ -6,7 +6,8 @@
 #include <sys/types.h>
 
 struct peers {
-	uid_t node; /* (uid_t)-1: nobody */
+	uid_t node;       /* (uid_t)-1: nobody */
+	gid_t node_group; /* its first group; (gid_t)-1: not known */
 };
 
 /* name: auth.node_user, a name or a number; empty: nobody besides. ERR_SETTINGS when there is no such user. */

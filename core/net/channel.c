@@ -1,6 +1,7 @@
 #include "core/net/channel.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /*   PAUSED --timer--> CONNECTING --> UP --broken--> BREAKING (the handle closes) --> PAUSED */
 
@@ -192,11 +193,27 @@ bool channel_send(struct channel *c, char *frame, size_t n)
 
 /* ---- beginning and end ---- */
 
+static bool is_trusted(const struct channel *c)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	uv_os_fd_t fd;
+	if (!c->events->trusts)
+		return true;
+	return uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && len == sizeof(peer) &&
+	       c->events->trusts(c, peer.uid);
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
 	struct channel *c = container_of(request, struct channel, connect);
 	if (c->state != CHANNEL_CONNECTING)
 		return;
+	if (status == 0 && !is_trusted(c)) {
+		break_off(c, "another user's process listens there");
+		return;
+	}
 	int failed = status ? status : uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 	if (failed) {
 		break_off(c, uv_strerror(failed));

@@ -17,6 +17,8 @@ struct channel_events {
 	/* It was up, or could not be made; told each time. */
 	void (*on_down)(struct channel *c, const char *why);
 	void (*on_closed)(struct channel *c);
+	/* Whether the user whose process listens there may be spoken to; before the first byte. NULL: anybody may. */
+	bool (*trusts)(const struct channel *c, uid_t who);
 };
 
 enum channel_state { CHANNEL_PAUSED, CHANNEL_CONNECTING, CHANNEL_UP, CHANNEL_BREAKING, CHANNEL_CLOSING };

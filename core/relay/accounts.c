@@ -11,7 +11,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { BUCKETS = 1024, MINUTE_US = 60 * 1000 * 1000, NETBIOS_NAME_BYTES = 15 };
+enum { BUCKETS = 1024, MINUTE_US = 60 * 1000 * 1000 };
 
 struct account {
 	struct account *next; /* in its bucket */
@@ -279,17 +279,4 @@ void accounts_free(void)
 			free(a);
 		}
 	table.count = 0;
-}
-
-bool account_is_this_host(const char *name)
-{
-	char host[256] = "";
-	const char *backslash = strrchr(name, '\\'), *own = backslash ? backslash + 1 : name;
-	size_t len = strcspn(own, "@");
-	if (len < 2 || own[len - 1] != '$' || gethostname(host, sizeof(host) - 1))
-		return false;
-	size_t host_len = strcspn(host, ".");
-	if (host_len > NETBIOS_NAME_BYTES) /* computer accounts are cut to that */
-		host_len = NETBIOS_NAME_BYTES;
-	return host_len == len - 1 && strncasecmp(own, host, host_len) == 0;
 }

@@ -64,6 +64,3 @@ void accounts_forget_answers(void);
 /* Each second, in the main thread: tells of refusals that were only counted, when their minute is over; all: now. */
 void accounts_tick(bool all);
 void accounts_free(void);
-
-/* "CORP\NODE1$" where this machine is node1: a connector that would call itself. */
-bool account_is_this_host(const char *name);

@@ -1,6 +1,7 @@
 #include "core/relay/authd_ask.h"
 
 #include "core/relay/authd_client.h"
+#include "core/relay/authd_peer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,8 +272,11 @@ static void on_clock_closed(uv_handle_t *handle)
 	free_when_over(a);
 }
 
-static const struct channel_events events = {
-        .on_up = on_up, .on_frame = on_frame, .on_down = on_down, .on_closed = on_channel_closed};
+static const struct channel_events events = {.on_up = on_up,
+                                             .on_frame = on_frame,
+                                             .on_down = on_down,
+                                             .on_closed = on_channel_closed,
+                                             .trusts = authd_peer_is_trusted};
 
 struct err authd_ask_open(struct loop *l, const char *path, struct authd_ask **out)
 {

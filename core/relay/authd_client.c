@@ -1,6 +1,7 @@
 #include "core/relay/authd_client.h"
 
 #include "core/base/log.h"
+#include "core/relay/authd_peer.h"
 
 #include <stdlib.h>
 
@@ -165,8 +166,11 @@ static void on_closed(struct channel *c)
 		a->on_closed(a);
 }
 
-static const struct channel_events events = {
-        .on_up = on_up, .on_frame = on_frame, .on_down = on_down, .on_closed = on_closed};
+static const struct channel_events events = {.on_up = on_up,
+                                             .on_frame = on_frame,
+                                             .on_down = on_down,
+                                             .on_closed = on_closed,
+                                             .trusts = authd_peer_is_trusted};
 
 struct err authd_client_open(struct authd_client *a, struct loop *l, const char *path, struct metric_block *metrics,
                              bool tells)

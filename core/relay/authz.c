@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
+#include "core/relay/this_host.h"
 
 #include <stdio.h>
 
@@ -73,7 +74,7 @@ struct err authz_decide(struct exchange *x)
 	char address[64];
 	if (!who->seen)
 		who->seen = accounts_find(who->sid_text, who->account);
-	if (account_is_this_host(who->account))
+	if (this_host_is(who->account, who->principal))
 		return refuse(c, who, "same host: the caller is the computer account of this machine");
 	bool good = who->list_serial == r->list_serial &&
 	            (now < who->look_again || (r->list && authlist_still(r->list, &who->decision, clock_now())));

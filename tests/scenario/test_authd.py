@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+import stat
 import socket
 import struct
 import subprocess
@@ -406,11 +407,24 @@ def speak_as_nobody(path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_only_the_nodes_user_may_speak(authd):
-    """Anybody may open the socket; who is not root, authd's own user or auth.node_user gets no byte."""
+    """The socket is for its owner, and for the node's group; and who is not root, authd's own user or auth.node_user gets no byte even where he may open it."""
     one = authd()
+    assert stat.S_IMODE(one.socket.stat().st_mode) == 0o600
+    one.socket.chmod(0o666)
     assert speak_as_nobody(one.socket) == 0
     one.says("uid 65534")
-    assert speak_as_nobody(authd(node_user="65534").socket) == 16
+    two = authd(node_user="65534")
+    assert (stat.S_IMODE(two.socket.stat().st_mode), two.socket.stat().st_gid) == (0o660, 65534)
+    assert speak_as_nobody(two.socket) == 16
+    three = authd(node_user="65534", wrap=("setpriv", "--bounding-set=-all", "--inh-caps=-all"))
+    three.says("every user of this machine may open it")
+    assert stat.S_IMODE(three.socket.stat().st_mode) == 0o666 and speak_as_nobody(three.socket) == 16
+
+
+def test_a_place_that_is_not_there_is_told(authd, tmp_path):
+    one = authd(start=False, socket=str(tmp_path / "run/authd.socket"))
+    assert one.start(up=False).process.wait(20) == 69
+    assert "auth.socket: the socket could not be made at that path: does its directory exist" in one.said()
 
 
 def test_a_conversation_that_is_given_up(realm, authd):

@@ -3,6 +3,7 @@
 import base64
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -398,6 +399,30 @@ def test_an_authd_that_speaks_nonsense(known, noise):
         one.sendall(noise)
     eventually(lambda: len(relay.authd.connections) >= 2 * len(first))
     eventually(lambda: relay.ask(post(kerberos("exch"))).status == 200)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_a_stranger_in_the_place_of_authd_is_not_believed(known):
+    """Another user's process that listens at auth.socket is told nothing and asked nothing."""
+    relay = known()
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(f"{relay.authd.path}.2")
+        os.seteuid(65534)  # the kernel notes who listens
+        try:
+            stranger.listen(1000)  # who was sent away waits to be taken
+        finally:
+            os.seteuid(0)
+        os.rename(f"{relay.authd.path}.2", relay.authd.path)
+        relay.authd.die()
+        assert "another user's process listens there" in relay.event(4020, seconds=20)["text"]
+        assert relay.ask(post(kerberos("exch"))).status == 429
+        stranger.settimeout(5)
+        connection, _ = stranger.accept()
+        connection.settimeout(5)
+        assert connection.recv(100) == b"", "not even a greeting"
+    os.unlink(relay.authd.path)
+    relay.authd.start()
+    eventually(lambda: relay.ask(post(kerberos("exch"))).status == 200, 10)
 
 
 CHILD = """#!/usr/bin/python3

@@ -274,7 +274,7 @@ def test_a_change_is_made_in_its_order(lab, account, daemon, tmp_path):
     done = wire.ask("keytab_switch")
     assert done["ok"] and done["kvno"] == told["next_kvno"], done
     assert not state.exists() and problems(wire.ask("keytab_check")) == [] and wire.ask("find", text="alice")["ok"]
-    assert password not in authd.said.read_text() and password not in json.dumps([told, done])
+    assert password not in authd.said() and password not in json.dumps([told, done])
     # And again, from the state that this left, with an administrator's name; then one that is thrown away.
     assert wire.ask("keytab_prepare")["ok"]
     wrong = wire.ask("keytab_switch", force=True, admin="administrator", password="wrong")

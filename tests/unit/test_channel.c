@@ -20,7 +20,7 @@ static struct world {
 	int listening;
 	unsigned ups, downs, frames, next;
 	const char *why;
-	bool refuse, closed;
+	bool refuse, closed, stranger;
 } w;
 
 static void on_up(struct channel *c)
@@ -52,7 +52,13 @@ static void on_closed(struct channel *c)
 	loop_stop(&w.loop);
 }
 
-static const struct channel_events events = {on_up, on_frame, on_down, on_closed};
+static bool trusts(const struct channel *c, uid_t who)
+{
+	assert_int_equal(who, geteuid());
+	return !w.stranger;
+}
+
+static const struct channel_events events = {on_up, on_frame, on_down, on_closed, trusts};
 
 static void run_until(const bool *done, unsigned *counter, unsigned wanted)
 {
@@ -126,6 +132,23 @@ static void frames_come_whole_however_they_are_cut(void **state)
 	}
 	assert_int_equal(w.downs, 0);
 	close(fd);
+}
+
+static void nothing_is_said_to_a_process_that_is_not_trusted(void **state)
+{
+	char byte;
+	int fd = accept(w.listening, NULL, NULL);
+	unsigned ups = w.ups;
+	w.stranger = true;
+	close(fd);
+	run_until(NULL, &w.downs, 2);
+	assert_string_equal(w.why, "another user's process listens there");
+	assert_int_equal(w.ups, ups);
+	fd = accept(w.listening, NULL, NULL);
+	assert_int_equal(read(fd, &byte, 1), 0);
+	close(fd);
+	w.stranger = false;
+	run_until(NULL, &w.ups, ups + 1);
 }
 
 static void what_breaks_a_rule_ends_the_connection_and_it_is_made_anew(void **state)
@@ -204,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(frames_come_whole_however_they_are_cut, begin, end),
+	        cmocka_unit_test_setup_teardown(nothing_is_said_to_a_process_that_is_not_trusted, begin, end),
 	        cmocka_unit_test_setup_teardown(what_breaks_a_rule_ends_the_connection_and_it_is_made_anew, begin, end),
 	        cmocka_unit_test_setup_teardown(nobody_listens_for_a_while, begin, end),
 	        cmocka_unit_test_setup_teardown(what_is_sent_arrives_and_is_bounded, begin, end),
