@@ -5,6 +5,7 @@
 #include "core/ops/config_load.h"
 #include "core/ops/docs.h"
 #include "core/ops/stats_server.h"
+#include "core/ops/super_users.h"
 #include "core/server.h"
 
 #include <getopt.h>
@@ -124,6 +125,7 @@ struct watched {
 	struct stats_server *stats;
 	struct admin_source administered;
 	struct admin *admin;
+	struct super_users *super_users;
 };
 
 static const char *not_ready_reason(void *context)
@@ -143,6 +145,8 @@ static void on_ended(struct server *s)
 	w->stats = NULL;
 	admin_close(w->admin);
 	w->admin = NULL;
+	super_users_close(w->super_users);
+	w->super_users = NULL;
 }
 
 static struct err open_stats(struct watched *w, const struct settings *settings)
@@ -177,6 +181,13 @@ static struct err open_admin(struct watched *w, const struct settings *settings)
 		return e;
 	event_log(EVENT_ADMIN_UNAVAILABLE, "%s", err_text(e));
 	return OK;
+}
+
+static struct err open_super_users(struct watched *w, const struct settings *settings)
+{
+	struct super_users_options o = {
+	        .loop = &w->server.loop, .settings = settings, .list = w->server.list, .asks = w->server.asks};
+	return super_users_open(&o, &w->super_users);
 }
 
 static int start_failed(const char *where, struct err why)
@@ -224,6 +235,8 @@ int main(int argc, char **argv)
 	if (failed.code)
 		return start_failed("stats", failed);
 	failed = open_admin(&w, settings);
+	if (!failed.code)
+		failed = open_super_users(&w, settings);
 	if (failed.code)
 		return start_failed("admin", failed);
 	if (a.caller_account)

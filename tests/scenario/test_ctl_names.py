@@ -105,6 +105,51 @@ def test_a_group_that_cannot_be_counted_is_not_added_by_accident(directed):
     assert "more members than can be counted" in refusal("servers", "add", "New Servers", "exchange", relay=relay)
 
 
+def kept(relay):
+    path = f"{relay.state}/super-users.json"
+    return json.loads(open(path, encoding="utf-8").read()) if os.path.exists(path) else {}
+
+
+def test_a_group_of_super_users_that_grows_is_told(directed):
+    """C05: after it was confirmed: new members are named in an event, also those of the time when the node was down; who leaves is none."""
+    relay = directed(**{"list.refresh_s": 1})
+    members = relay.directory.inside[f"{DOMAIN}-1104"]
+    eventually(lambda: len(kept(relay).get(f"{DOMAIN}-1104", {})) == 2, 15)
+    members.append(f"{DOMAIN}-1121")
+    text = relay.event(4045, 15)["text"]
+    assert "CORP\\Exchange Servers S-1-5-21-1-2-3-1104: 1 new among what were 2: CORP\\FS02$ (S-1-5-21-1-2-3-1121)" in text
+    members.remove(f"{DOMAIN}-1130")
+    eventually(lambda: f"{DOMAIN}-1130" not in kept(relay)[f"{DOMAIN}-1104"], 15)
+    relay.directory.away = AWAY
+    asked = len(relay.authd.questions)
+    eventually(lambda: len(relay.authd.questions) > asked + 2, 15)
+    assert len(kept(relay)[f"{DOMAIN}-1104"]) == 2, "an answer that fails to come forgets nobody"
+    relay.stop()
+    relay.directory.away = None
+    members.append(f"{DOMAIN}-1150")
+    relay.start()
+    eventually(lambda: len(relay.events(4045)) == 2, 15)
+    assert "CORP\\svc-sp" in relay.events(4045)[1]["text"]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"S-1-5-21-1-2-3-1104": [1]}', '{"a": {"b": 7}}'])
+def test_what_was_kept_of_super_users_and_is_damaged_is_begun_anew(directed, place, text):
+    os.makedirs(f"{place}/state", mode=0o700)
+    with open(f"{place}/state/super-users.json", "w", encoding="utf-8") as out:
+        out.write(text)
+    relay = directed(**{"list.refresh_s": 1})
+    eventually(lambda: len(kept_or_none(relay).get(f"{DOMAIN}-1104", {})) == 2, 15)
+    assert relay.events(4045) == []
+
+
+def kept_or_none(relay):
+    try:
+        found = kept(relay)
+        return found if isinstance(found, dict) else {}
+    except json.JSONDecodeError:
+        return {}
+
+
 # ---- looking ----
 
 def test_the_directory_is_searched(directed):
