@@ -1,13 +1,14 @@
 #include "core/relay/client_conn.h"
 
 #include "core/base/log.h"
+#include "core/relay/admission.h"
 #include "core/relay/authn.h"
 #include "core/relay/exchange.h"
 #include "core/relay/shed.h"
 
 #include <stdlib.h>
 
-enum { LINGER_BYTES = 1024 * 1024, REFUSED_MAX = 8 /* at a time and worker */ };
+enum { LINGER_BYTES = 1024 * 1024 };
 
 static struct client_conn *conn_of(struct stream *s)
 {
@@ -127,6 +128,8 @@ void client_conn_turn(struct client_conn *c, unsigned event)
 		shed_unfinished(r, c);
 	if (shed_waiting_bytes(r) > r->settings->limits_held_bytes)
 		shed_held(r, NULL); /* may be this one: its turn is over */
+	if (r->stalled)
+		admission_resume(r); /* it may have become idle, and make room */
 }
 
 void client_conn_wait(struct client_conn *c, enum wait w)
@@ -170,7 +173,11 @@ static void on_ready(struct stream *s)
 	struct client_conn *c = conn_of(s);
 	metric_add(c->relay->metrics, METRIC_client_handshakes, 0, 0, 1);
 	metric_add(c->relay->metrics, METRIC_client_handshakes_resumed, 0, 0, stream_resumed(s));
-	client_conn_wait(c, c->relay->stopping ? WAIT_HEAD : WAIT_IDLE); /* nobody closes idle ones any more then */
+	if (c->admission == ADMIT_TO_SAY)
+		admission_say(c);
+	else
+		client_conn_wait(c, c->relay->stopping ? WAIT_HEAD
+		                                       : WAIT_IDLE); /* nobody closes idle ones any more then */
 }
 
 static void on_bytes(struct stream *s, char *bytes, size_t n)
@@ -243,20 +250,14 @@ static void on_closed(struct stream *s)
 	client_conn_drop_held(c);
 	authn_forget(c);
 	r->clients--;
-	if (c->refused)
-		r->refused--;
-	else
-		__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
+	admission_over(r, c->admission);
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, -1);
 	if (r->spare_conn)
 		free(c);
 	else
 		r->spare_conn = c;
-	struct listener *l = r->stalled;
-	if (l && !r->stopping) {
-		r->stalled = l->next_stalled;
-		client_conn_accept(r, l);
-	}
+	if (r->stalled)
+		admission_resume(r);
 	if (r->stopping && r->clients == 0)
 		r->on_empty(r);
 }
@@ -283,59 +284,34 @@ static void leave(struct client_conn *c, enum close_reason why)
 	client_conn_drop_held(c);
 }
 
-/* At the limit one makes room, and its descriptor is free at once: the one that has been idle longest, or one that has had its last answer. */
-static bool make_room(struct relay *r)
+void client_conn_let_go(struct client_conn *c, enum close_reason why)
 {
-	list_for_each (link, &r->waits[WAIT_IDLE].armed) {
-		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
-		if (stream_is_blocked(&c->io))
-			continue; /* it still takes its last answer */
-		leave(c, CLOSE_FULL);
-		client_conn_wait(c, WAIT_NONE);
-		stream_end(&c->io);
-		stream_close(&c->io);
-		return true;
-	}
-	list_for_each (link, &r->waits[WAIT_LINGER].armed) {
-		struct client_conn *c = container_of(link, struct client_conn, deadline.link);
-		if (!c->refused) { /* the few of those are counted apart */
-			client_conn_reset(c, c->close_reason);
-			return true;
-		}
-	}
-	return false;
+	leave(c, why);
+	client_conn_wait(c, WAIT_NONE);
+	stream_end(&c->io);
+	stream_close(&c->io);
 }
 
-/* In clear it is told why; a TLS handshake for that would cost more than the request it asks to put off. */
-static void turn_away(struct client_conn *c, uint32_t open)
+/* NULL: no memory, not even the spare one. poor: that one, which can only be closed. */
+static struct client_conn *new_conn(struct relay *r, bool *poor)
 {
-	struct relay *r = c->relay;
-	c->refused = true;
-	r->refused++;
-	__atomic_fetch_sub(r->node_clients, 1, __ATOMIC_RELAXED);
-	metric_add(r->metrics, METRIC_client_connections_refused, 0, 0, 1);
-	event_log(EVENT_CONNECTIONS_FULL, "%u are open", open);
-	if (!c->tls)
-		c->exchange = exchange_new(r, c);
-	if (c->exchange)
-		exchange_refuse(c->exchange, ERR_OF(OVERLOAD), CLOSE_FULL);
-	else
-		client_conn_close(c, CLOSE_FULL);
-	if (r->refused > REFUSED_MAX) /* descriptors for these come out of the reserve */
-		client_conn_reset(c, CLOSE_FULL);
+	struct client_conn *c = malloc(sizeof(*c));
+	*poor = !c;
+	if (!c) {
+		c = r->spare_conn;
+		r->spare_conn = NULL;
+	}
+	return c;
 }
 
 void client_conn_accept(struct relay *r, struct listener *from)
 {
-	struct client_conn *c = malloc(sizeof(*c));
-	bool poor = !c;
-	if (poor) {
-		c = r->spare_conn;
-		r->spare_conn = NULL;
-	}
-	if (!c) { /* taken when the spare one is closed */
-		from->next_stalled = r->stalled;
-		r->stalled = from;
+	enum admission admission = admission_ask(r);
+	bool poor = false, extra = admission == ADMIT_TO_SAY;
+	struct client_conn *c = admission == ADMIT_LATER ? NULL : new_conn(r, &poor);
+	if (!c) {
+		admission_over(r, admission);
+		admission_stall(r, from);
 		return;
 	}
 	*c = (struct client_conn){0};
@@ -344,21 +320,21 @@ void client_conn_accept(struct relay *r, struct listener *from)
 	c->tls_server = from->tls;
 	c->tls = from->tls != NULL;
 	c->per_request = c->entrance->behind == BEHIND_L7;
+	c->admission = (uint8_t)admission;
 	deadline_init(&c->deadline);
 	stream_init(&c->io, r->loop, &events);
 	r->clients++;
-	uint32_t all = __atomic_add_fetch(r->node_clients, 1, __ATOMIC_RELAXED);
 	metric_add(r->metrics, METRIC_client_connections, 0, 0, 1);
 	metric_add(r->metrics, METRIC_client_connections_open, 0, 0, 1);
 	metric_add(r->metrics, METRIC_per_request_connections, 0, 0, c->per_request);
-	bool full = all > r->clients_max && !make_room(r);
-	bool preface = c->entrance->proxy_protocol && !full && !poor;
+	/* What is refused in clear is so at once, whatever it sends. */
+	bool preface = c->entrance->proxy_protocol && !poor && (c->tls || !extra);
 	struct err failed = preface ? stream_accept_preface(&c->io, (uv_stream_t *)&from->tcp)
-	                            : stream_accept(&c->io, (uv_stream_t *)&from->tcp, full || poor ? NULL : from->tls);
+	                            : stream_accept(&c->io, (uv_stream_t *)&from->tcp, poor ? NULL : from->tls);
 	if (failed.code || poor)
 		client_conn_reset(c, poor ? CLOSE_FULL : CLOSE_NETWORK);
-	else if (full)
-		turn_away(c, all - 1);
+	else if (extra && !c->tls)
+		admission_say(c);
 	else if (!preface || entrance_admits(c))
 		client_conn_wait(c, c->tls || preface ? WAIT_HEAD : WAIT_IDLE);
 }

@@ -29,7 +29,8 @@ struct client_conn {
 	uint32_t requests;
 	uint32_t spoke_as; /* principal_account_hash() of who was proven last; 0: nobody yet */
 	uint8_t wait, close_reason;
-	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1, refused : 1;
+	uint8_t admission; /* enum admission: what it is counted as */
+	bool tls : 1, lingering : 1, unfinished : 1, shut : 1, address_known : 1;
 	bool proven : 1, mid_logon : 1;
 	bool per_request : 1;  /* something that mixes callers may stand between: no identity is kept */
 	bool address_told : 1; /* by a PROXY header: it is the caller's, not a balancer's */
@@ -54,3 +55,5 @@ void client_conn_drop_held(struct client_conn *c);
 /* Ends it: in good order, or with a reset. */
 void client_conn_close(struct client_conn *c, enum close_reason why);
 void client_conn_reset(struct client_conn *c, enum close_reason why);
+/* An idle one, in good order and at once: its descriptor is free when this returns. */
+void client_conn_let_go(struct client_conn *c, enum close_reason why);

@@ -78,11 +78,11 @@ struct relay {
 	uint64_t id_prefix, id_next; /* correlation ids */
 	size_t held_bytes, unfinished_bytes;
 	uint32_t clients, exchanges;
-	uint32_t refused;               /* connections beyond the limit that are still being told so */
+	uint32_t beyond;                /* connections beyond the limit that are still being told so */
 	struct client_conn *spare_conn; /* to take a connection with when there is no memory, and close it */
-	struct listener *stalled;       /* listeners with a connection that not even that was left for */
-	uint32_t streaming;             /* exchanges that hold a connection to the cloud while their body still comes */
-	uint32_t *node_clients;         /* of all workers; atomic */
+	struct listener *stalled; /* listeners whose next connection waits: for memory, or for room (admission.h) */
+	uint32_t streaming;       /* exchanges that hold a connection to the cloud while their body still comes */
+	uint32_t *node_clients;   /* of all workers; atomic */
 	uint32_t clients_max;
 	int64_t certificates_from_s,
 	        certificates_until_s; /* all listeners' are valid, since 1970; until 0: there are none */

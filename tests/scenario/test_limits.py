@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support import soap
+from support import net, soap
 from support.caller import RawCaller
 from support.node import idle_for, sanitized
 from support.upstream import answer, well
@@ -178,11 +178,12 @@ def test_a_caller_that_does_not_read_is_let_go(cloud, node):
     eventually(lambda: relay.metric("held_bytes") == 0)
 
 
-def test_more_connections_than_the_limit(cloud, node):
+@pytest.mark.parametrize("kind", ["http", "https"])
+def test_more_connections_than_the_limit(cloud, node, kind):
     """F13: while all are busy a new one is answered 429 and closed; those within the limit keep working, and places become free again."""
     go = threading.Event()
     slow = cloud(lambda c, r: go.wait(10) and well(c, r))
-    relay = node(slow, settings={"limits.connections": 20})
+    relay = node(slow, settings={"limits.connections": 20}, listeners=[kind])
     callers = [relay.caller() for _ in range(20)]
     for caller in callers:
         caller.send(soap.request(CERTIFY))
@@ -200,11 +201,12 @@ def test_more_connections_than_the_limit(cloud, node):
     assert relay.ask(soap.request(CERTIFY)).status == 200
 
 
-def test_beyond_the_limit_descriptors_are_bounded_too(cloud, node):
+@pytest.mark.parametrize("kind", ["http", "https"])
+def test_beyond_the_limit_descriptors_are_bounded_too(cloud, node, kind):
     """F13: who is turned away hears why, with an id that the log knows, and does not hold a descriptor for long."""
     go = threading.Event()
     slow = cloud(lambda c, r: go.wait(20) and well(c, r))
-    relay = node(slow, settings={"limits.connections": 20, "limits.linger_ms": 30000})
+    relay = node(slow, settings={"limits.connections": 20, "limits.linger_ms": 30000}, listeners=[kind])
     callers = [relay.caller() for _ in range(20)]
     for caller in callers:
         caller.send(soap.request(CERTIFY))
@@ -226,6 +228,35 @@ def test_beyond_the_limit_descriptors_are_bounded_too(cloud, node):
     assert relay.open_descriptors() <= before + 10
     for caller in callers + extra + idle:
         caller.close()
+
+
+def test_at_the_limit_callers_wait_behind_handshakes_that_do_not_end(cloud, node):
+    """F13: those that cannot be told 429 yet are few; who comes behind them is neither refused nor reset, and served when there is room."""
+    go = threading.Event()
+    slow = cloud(lambda c, r: go.wait(20) and well(c, r))
+    relay = node(slow, settings={"limits.connections": 20, "limits.head_timeout_ms": 60000}, listeners=["https"])
+    callers = [relay.caller() for _ in range(20)]
+    for caller in callers:
+        caller.send(soap.request(CERTIFY))
+    eventually(lambda: len(slow.requests) == 20)
+    before = relay.open_descriptors()
+    silent = [socket.create_connection((net.HOST, relay.port)) for _ in range(12)]
+    eventually(lambda: relay.metric("client_connections") == 28)
+    assert relay.open_descriptors() <= before + 10
+    served = []
+
+    def late():
+        with relay.caller(timeout=20) as caller:
+            served.append(caller.ask(soap.request(CERTIFY)).status)
+    thread = threading.Thread(target=late)
+    thread.start()
+    go.set()
+    for caller in callers:
+        assert caller.answer().status == 200
+    thread.join(20)
+    assert served == [200]
+    for one in callers + silent:
+        one.close()
 
 
 def test_at_the_limit_an_idle_connection_makes_room(cloud, node):

@@ -55,7 +55,7 @@ void stream_init(struct stream *s, struct loop *l, const struct stream_events *e
 
 struct err stream_accept(struct stream *s, uv_stream_t *listening, struct tls_server *tls)
 {
-	wire_new(s, STREAM_OPEN);
+	wire_new(s, tls ? STREAM_HANDSHAKE : STREAM_OPEN);
 	return OK;
 }
 

@@ -366,6 +366,88 @@ static void an_exchange_that_is_reset_gives_all_back_and_finishes_nothing(void *
 	assert_int_equal(conn_of(second)->exchange->step, STEP_RELAY);
 }
 
+/* ---- limits.connections ---- */
+
+/* The one connection that may be open, over TLS, and its request that waits for the cloud. */
+static struct wire *make_full(struct wire **up)
+{
+	static char any;
+	w.relay.clients_max = 1;
+	w.listener.tls = (struct tls_server *)&any;
+	struct wire *busy = new_caller();
+	wire_connected(busy);
+	ask(busy, 500);
+	*up = new_upstream();
+	return busy;
+}
+
+/* F13: closing alone would be final for an Exchange server. */
+static void beyond_the_limit_a_caller_over_tls_is_answered_429(void **state)
+{
+	struct wire *up, *busy = make_full(&up), *extra = new_caller();
+	assert_int_equal(w.relay.beyond, 1);
+	assert_string_equal(wire_take(extra), "");
+	wire_connected(extra);
+	assert_memory_equal(wire_take(extra), "HTTP/1.1 429 ", 13);
+	assert_true(extra->was_ended);
+	assert_int_equal(counted(METRIC_client_connections_refused, 0), 1);
+	assert_int_equal(w.node_clients, 1);
+	wire_gone(extra, ERR_CLOSED);
+	end_turn();
+	assert_false(extra->was_reset);
+	assert_int_equal(w.relay.beyond, 0);
+	assert_true(wire_bytes(up, ANSWER, sizeof(ANSWER) - 1));
+	end_turn();
+	assert_int_equal(answers_to(busy), 1);
+}
+
+/* F13: who does not finish its handshake costs a few descriptors; further ones wait, and the first place that is free is theirs. */
+static void beyond_the_few_beyond_the_limit_callers_wait(void **state)
+{
+	struct wire *up, *busy = make_full(&up);
+	for (unsigned i = 0; i < 8; i++)
+		new_caller();
+	struct wire *later = new_caller();
+	assert_null(later->stream);
+	assert_int_equal(w.relay.beyond, 8);
+	assert_int_equal(w.node_clients, 1);
+	assert_true(wire_bytes(up, ANSWER, sizeof(ANSWER) - 1)); /* now one is idle */
+	assert_non_null(later->stream);
+	end_turn();
+	assert_null(busy->stream);
+	assert_false(busy->was_reset);
+	assert_int_equal(answers_to(busy), 1);
+	assert_int_equal(w.node_clients, 1);
+	wire_connected(later);
+	wire_take(up);
+	ask(later, 500);
+	end_turn();
+	assert_int_equal(requests_at(up), 1);
+}
+
+static void a_handshake_that_ends_lets_the_next_one_in(void **state)
+{
+	struct wire *up, *first;
+	make_full(&up);
+	first = new_caller();
+	for (unsigned i = 1; i < 8; i++)
+		new_caller();
+	struct wire *later = new_caller();
+	assert_null(later->stream);
+	wire_gone(first, ERR_TLS);
+	end_turn();
+	assert_non_null(later->stream);
+	assert_int_equal(w.relay.beyond, 8);
+	wire_connected(later);
+	assert_memory_equal(wire_take(later), "HTTP/1.1 429 ", 13);
+	struct wire *next = new_caller(); /* in the place of the one that was told */
+	end_turn();
+	assert_null(later->stream);
+	assert_false(later->was_reset);
+	assert_non_null(next->stream);
+	assert_int_equal(w.relay.beyond, 8);
+}
+
 /* ---- a lease that is granted in the turn in which the wait for it ended ---- */
 
 /* Somebody uses the one connection, and `late` waits for it with a body that still comes. */
@@ -443,6 +525,9 @@ int main(void)
 	        CASE(callers_that_do_not_read_are_bounded_together),
 	        CASE(without_room_new_requests_are_answered_429),
 	        CASE(an_exchange_that_is_reset_gives_all_back_and_finishes_nothing),
+	        CASE(beyond_the_limit_a_caller_over_tls_is_answered_429),
+	        CASE(beyond_the_few_beyond_the_limit_callers_wait),
+	        CASE(a_handshake_that_ends_lets_the_next_one_in),
 	        CASE(a_lease_granted_too_late_is_given_back),
 	        CASE(a_lease_granted_to_a_caller_that_left_is_given_back),
 	        CASE(a_granted_connection_that_ends_at_once_is_replaced),
