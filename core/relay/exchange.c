@@ -4,6 +4,7 @@
 #include "core/relay/answer.h"
 #include "core/relay/authn.h"
 #include "core/relay/authz.h"
+#include "core/relay/exchange_lease.h"
 #include "core/relay/locator.h"
 #include "core/relay/pump.h"
 #include "core/relay/request_line.h"
@@ -29,73 +30,6 @@ static enum step unexpected(struct exchange *x, enum event ev)
 	metric_add(x->relay->metrics, METRIC_unexpected_events, 0, 0, 1);
 	event_log(EVENT_INTERNAL_ERROR, "event %d came in step %s", ev, exchange_step_name(x->step));
 	return exchange_answer_with(x, ERR_OF(INTERNAL));
-}
-
-static void give_back(struct exchange *x, bool reusable)
-{
-	struct upstream_conn *c = x->leased;
-	if (!c)
-		return;
-	x->leased = NULL;
-	upstream_pool_release(&x->up->pool, c, reusable);
-}
-
-/* ---- what the leased connection and the pool tell us ---- */
-
-static void on_up_bytes(void *context, char *bytes, size_t n)
-{
-	struct exchange *x = context;
-	x->relay->answer_in = (struct input){bytes, n, true};
-	client_conn_turn(x->client, EV_UP_BYTES);
-}
-
-static void on_up_blocked(void *context)
-{
-	struct exchange *x = context;
-	stream_pause(&x->client->io);
-}
-
-static void on_up_drained(void *context)
-{
-	struct exchange *x = context;
-	client_conn_turn(x->client, EV_UP_DRAINED);
-}
-
-static void on_up_gone(void *context, struct err why)
-{
-	struct exchange *x = context;
-	x->upstream_end = why;
-	client_conn_turn(x->client, EV_UP_GONE);
-}
-
-static const struct upstream_user upstream_events = {on_up_bytes, on_up_blocked, on_up_drained, on_up_gone};
-
-static void take_lease(struct exchange *x, struct upstream_conn *c)
-{
-	x->leased = c;
-	c->user = &upstream_events;
-	c->user_context = x;
-}
-
-void exchange_run_later(struct exchange *x, enum event ev)
-{
-	x->ready_event = (uint8_t)ev;
-	list_remove(&x->link);
-	list_push_back(&x->relay->ready, &x->link);
-}
-
-static void on_granted(struct lease_request *q, struct upstream_conn *c)
-{
-	struct exchange *x = container_of(q, struct exchange, lease);
-	take_lease(x, c);
-	exchange_run_later(x, EV_LEASED);
-}
-
-static void on_refused(struct lease_request *q, struct err why)
-{
-	struct exchange *x = container_of(q, struct exchange, lease);
-	x->upstream_end = why;
-	exchange_run_later(x, EV_LEASE_REFUSED);
 }
 
 /* ---- the steps ---- */
@@ -269,7 +203,7 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 			return exchange_answer_with(x, failed);
 		if (!c)
 			return STEP_CONNECT;
-		take_lease(x, c);
+		exchange_take_lease(x, c);
 		return STEP_RELAY;
 	case EV_LEASED:
 		return STEP_RELAY;
@@ -287,7 +221,7 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 	case EV_UP_BYTES: /* the connection ended or spoke before it was asked anything: another one, within the same wait */
 	case EV_UP_GONE:
 		list_remove(&x->link);
-		give_back(x, false);
+		exchange_give_back(x, false);
 		return connect_upstream(x, EV_ENTER);
 	default:
 		return unexpected(x, ev);
@@ -301,7 +235,7 @@ static enum step forward(struct exchange *x)
 		failed = pump_forward(x);
 	if (!failed.code)
 		return STEP_RELAY;
-	give_back(x, false); /* what the cloud has of this request must never look complete */
+	exchange_give_back(x, false); /* what the cloud has of this request must never look complete */
 	return exchange_answer_with(x, failed);
 }
 
@@ -309,7 +243,7 @@ static enum step reply_over(struct exchange *x, bool in_order)
 {
 	bool reusable = in_order && x->reply.complete && x->reply.framing != BODY_UNTIL_CLOSE && x->body_sent &&
 	                x->up_keeps && !x->extra_bytes;
-	give_back(x, reusable);
+	exchange_give_back(x, reusable);
 	if (x->close_after) {
 		x->after = CLIENT_CLOSE;
 		x->close_reason = x->early && !x->body.complete ? CLOSE_EARLY
@@ -322,13 +256,13 @@ static enum step reply_over(struct exchange *x, bool in_order)
 static enum step cloud_left(struct exchange *x)
 {
 	if (x->replacement) {
-		give_back(x, false);
+		exchange_give_back(x, false);
 		return exchange_answer_with(x, (struct err){.code = x->replacement});
 	}
 	if (pump_reply_end(x, x->upstream_end))
 		return reply_over(x, false);
 	bool reused = x->leased->uses > 1;
-	give_back(x, false);
+	exchange_give_back(x, false);
 	if (x->reply_begun)
 		return exchange_answer_with(x, ERR_OF(UPSTREAM_ANSWER_CUT));
 	/* The one step back: a kept connection ended before any answer byte, the operation only reads, and all of it is still here. */
@@ -376,12 +310,12 @@ static enum step relay_both(struct exchange *x, enum event ev)
 		case REPLY_COMPLETE:
 			return reply_over(x, true);
 		case REPLY_REPLACED:
-			give_back(x, x->reply.complete && x->body_sent && x->up_keeps && !x->extra_bytes);
+			exchange_give_back(x, x->reply.complete && x->body_sent && x->up_keeps && !x->extra_bytes);
 			if (renew_words(x))
 				return STEP_CONNECT;
 			return exchange_answer_with(x, (struct err){.code = x->replacement});
 		default:
-			give_back(x, false);
+			exchange_give_back(x, false);
 			return exchange_answer_with(x, x->failure);
 		}
 	case EV_UP_GONE:
@@ -431,7 +365,7 @@ static enum step answer(struct exchange *x, enum event ev)
 		upstream_pool_cancel(&x->up->pool, &x->lease);
 	list_remove(&x->link); /* a lease may have been granted in the turn in which the wait for it ended */
 	authn_cancel(x);
-	give_back(x, !x->head_sent); /* then it is as good as it was */
+	exchange_give_back(x, !x->head_sent); /* then it is as good as it was */
 	bool logon_over = x->authn && x->authn->ends_connection;
 	bool spoiled = err_row(x->failure.code)->flags & ERR_FLAG_CLOSE || logon_over || !rest_can_be_skipped(x);
 	bool close = spoiled || !x->keep_alive || x->relay->draining;
@@ -486,7 +420,7 @@ static void recycle(struct exchange *x)
 		upstream_pool_cancel(&x->up->pool, &x->lease);
 	authn_free(x);
 	list_remove(&x->link);
-	give_back(x, !x->head_sent);
+	exchange_give_back(x, !x->head_sent);
 	pump_free(x);
 	http_body_done(&x->body);
 	http_body_done(&x->reply);
@@ -542,6 +476,13 @@ void exchange_abandon(struct exchange *x)
 	recycle(x);
 }
 
+void exchange_run_later(struct exchange *x, enum event ev)
+{
+	x->ready_event = (uint8_t)ev;
+	list_remove(&x->link);
+	list_push_back(&x->relay->ready, &x->link);
+}
+
 /* ---- the driver ---- */
 
 static const struct {
@@ -592,9 +533,7 @@ struct exchange *exchange_new(struct relay *r, struct client_conn *c)
 	}
 	*x = (struct exchange){.relay = r, .client = c, .id = r->id_next++, .began = loop_now(r->loop)};
 	list_init(&x->link);
-	list_init(&x->lease.link);
-	x->lease.granted = on_granted;
-	x->lease.refused = on_refused;
+	exchange_prepare_lease(x);
 	r->content = (struct input){0};
 	r->exchanges++;
 	metric_set(r->metrics, METRIC_exchanges_open, 0, 0, r->exchanges);
