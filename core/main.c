@@ -174,8 +174,11 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 /* A node without administration serves all the same; groups that do not exist are a mistake that must not wait to be noticed. */
 static struct err open_admin(struct watched *w, const struct settings *settings)
 {
-	w->administered = (struct admin_source){
-	        .settings = settings, .stats = &w->source, .list = w->server.list, .authd = w->server.asks};
+	w->administered = (struct admin_source){.settings = settings,
+	                                        .stats = &w->source,
+	                                        .list = w->server.list,
+	                                        .decisions = w->server.decisions,
+	                                        .authd = w->server.asks};
 	struct err e = admin_open(&w->server.loop, &w->administered, &w->admin);
 	if (!e.code || e.code == ERR_SETTINGS)
 		return e;

@@ -296,6 +296,8 @@ static void on_second(uv_timer_t *timer)
 	accounts_tick(false);
 	if (s->list)
 		authlist_sync_tick(s->list);
+	if (s->keeper)
+		decision_keeper_tick(s->keeper);
 	log_tick();
 }
 
@@ -320,6 +322,8 @@ static void on_worker_ended_here(void *server)
 	s->asks = NULL;
 	if (s->on_ended)
 		s->on_ended(s);
+	decision_keeper_close(s->keeper);
+	s->keeper = NULL;
 	authlist_sync_close(s->list);
 	s->list = NULL;
 	credentials_close(&s->credentials);
@@ -341,6 +345,17 @@ static void publish_list(void *context, struct authlist *list)
 	struct server *s = context;
 	for (uint32_t i = 0; i < s->worker_count; i++)
 		worker_offer_list(&s->workers[i], list);
+}
+
+/* What is there only to explain must not keep a node from serving. */
+static struct err open_decisions(struct server *s)
+{
+	char problem[DB_PROBLEM_BYTES];
+	const char *directory = s->kept ? s->settings->node_state_directory : NULL;
+	TRY(decisions_open(directory, &s->decisions, problem));
+	if (problem[0])
+		event_log(EVENT_DECISIONS_FAILED, "%s", problem);
+	return OK;
 }
 
 /* Another process on it is a mistake that must not wait to be noticed; without a state the node serves all the same. */
@@ -409,7 +424,8 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 {
 	*s = (struct server){.settings = settings};
 	*where = "node.state_directory";
-	TRY(open_state(s)); /* before there are threads and signal handlers: it forks */
+	TRY(open_state(s)); /* both before there are threads and signal handlers: it forks */
+	TRY(open_decisions(s));
 	*where = "event loop";
 	signal(SIGPIPE, SIG_IGN);
 	if (settings->node_name[0])
@@ -418,6 +434,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 		snprintf(s->node, sizeof(s->node), "node");
 	TRY(loop_init(&s->loop));
 	own_handles(s);
+	TRY(decision_keeper_open(&s->loop, s->decisions, &s->keeper));
 	name_metrics();
 	tls_ticket_keys_make(&s->tickets);
 	*where = "upstream";
@@ -436,6 +453,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	                           .tickets = &s->tickets,
 	                           .request_log = s->request_log,
 	                           .node_clients = &s->node_clients,
+	                           .decisions = s->decisions,
 	                           .clients_max = clients_max(settings, s->worker_count)};
 	for (uint32_t i = 0; i < s->worker_count; i++) {
 		struct worker *w = &s->workers[i];
@@ -497,6 +515,7 @@ void server_done(struct server *s)
 	credentials_done(&s->credentials);
 	loop_done(&s->loop);
 	state_close(s->kept);
+	decisions_close(s->decisions);
 }
 
 const char *server_not_ready(const struct server *s)

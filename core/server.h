@@ -5,6 +5,7 @@
 #pragma once
 #include "core/relay/authd_ask.h"
 #include "core/relay/authlist_sync.h"
+#include "core/relay/decision_keeper.h"
 #include "core/authd_child.h"
 #include "core/cloud/credential.h"
 #include "core/worker.h"
@@ -19,9 +20,11 @@ struct server {
 	struct credentials credentials;
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
-	struct state *kept;         /* owned; NULL: node.state_directory is not set or cannot be used */
-	struct authd_ask *asks;     /* owned; NULL: nobody is authenticated here, or the workers have ended */
-	struct authlist_sync *list; /* owned; NULL once the workers have ended */
+	struct state *kept;             /* owned; NULL: node.state_directory is not set or cannot be used */
+	struct authd_ask *asks;         /* owned; NULL: nobody is authenticated here, or the workers have ended */
+	struct decisions *decisions;    /* owned */
+	struct decision_keeper *keeper; /* owned; NULL once the workers have ended */
+	struct authlist_sync *list;     /* owned; NULL once the workers have ended */
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */
 	uint32_t worker_count, workers_running, node_clients;

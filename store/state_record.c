@@ -11,7 +11,8 @@ _Static_assert(HASH_AT + CRYPTO_SHA256_BYTES == STATE_HEAD_BYTES, "head of a rec
 
 static const struct {
 	const char *key, *magic;
-} kinds[] = {[STATE_LIST] = {"list", "RMSL"}, [STATE_DIRECTORY] = {"directory", "RMSD"}};
+} kinds[] = {
+        [STATE_LIST] = {"list", "RMSL"}, [STATE_DIRECTORY] = {"directory", "RMSD"}, [STATE_DECISIONS] = {"", "RMSX"}};
 
 const char *state_kind_key(enum state_kind kind)
 {

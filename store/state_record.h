@@ -10,7 +10,8 @@ enum { STATE_HEAD_BYTES = 56, STATE_DOCUMENT_BYTES_MAX = 8 * 1024 * 1024 };
 enum state_kind {
 	STATE_LIST,      /* "RMSL": the canonical document of the list */
 	STATE_DIRECTORY, /* "RMSD": directory_record.h */
-	STATE_KIND_COUNT
+	STATE_KIND_COUNT,
+	STATE_DECISIONS = STATE_KIND_COUNT, /* "RMSX": a segment of decisions.h, in a file of its own */
 };
 
 struct state_record {

@@ -15,8 +15,9 @@ struct admin;
 struct admin_source {
 	const struct settings *settings;
 	const struct stats_source *stats;
-	struct authlist_sync *list; /* NULL: none */
-	struct authd_ask *authd;    /* NULL: nobody is authenticated here */
+	struct authlist_sync *list;  /* NULL: none */
+	struct decisions *decisions; /* store/decisions.h says how to read them */
+	struct authd_ask *authd;     /* NULL: nobody is authenticated here */
 };
 
 /* Listens when it returns. Without admin.socket: *out = NULL, OK. ERR_SETTINGS: groups that do not exist. Other errors leave a node without

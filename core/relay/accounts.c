@@ -19,6 +19,7 @@ struct account {
 	uint32_t seen; /* enum account_seen; atomic */
 	/* Atomic */
 	uint64_t let_in_s; /* since the clock's start, and 1: when the list last let it in; 0: never */
+	uint64_t conflict; /* a hash of what was told about its entries */
 	bool by_ticket, doubted;
 	/* Main thread */
 	usec_t asked; /* when the directory was last asked about it; 0: never */
@@ -83,6 +84,15 @@ struct account *accounts_find(const char *sid, const char *name)
 uint32_t account_seen(const struct account *a)
 {
 	return __atomic_load_n(&a->seen, __ATOMIC_RELAXED);
+}
+
+void account_conflicts(struct account *a, const char *text)
+{
+	uint64_t hash = *text ? 14695981039346656037ull : 0;
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 1099511628211ull;
+	if (__atomic_exchange_n(&a->conflict, hash, __ATOMIC_RELAXED) != hash && hash)
+		event_log_each(EVENT_SEVERAL_ENTRIES, "%s%s%s: %s", a->name, *a->sid ? " " : "", a->sid, text);
 }
 
 /* ---- for the directory ---- */

@@ -42,6 +42,9 @@ struct account_view {
 void account_saw(struct account *a, const struct account_view *v);
 /* Those that were let in, or refused, at their last request, the latest first; returns how many of them are in out. all: how many there are. */
 size_t accounts_recent(bool let_in, struct account_view *out, size_t room, size_t *all);
+/* Several entries let it in: text says which, "" when there is one only. An event, once for each text. Any thread. */
+enum { ACCOUNT_CONFLICT_BYTES = 640 };
+void account_conflicts(struct account *a, const char *text);
 /* The list lets it in; by_ticket: because its ticket shows a group. Any thread, no lock; not needed for each request. */
 void account_relies(struct account *a, bool by_ticket);
 /* The directory should be asked about it soon. Any thread, no lock. */

@@ -58,16 +58,31 @@ static const char *soap_type(const struct exchange *x)
 	return x->soap == SOAP_12 ? "application/soap+xml; charset=utf-8" : "text/xml; charset=utf-8";
 }
 
+/* ", decision D..." when the answer is one of the list's; `explain` takes it. */
+static const char *decision_of(const struct exchange *x, char out[static 40])
+{
+	const struct client_conn *c = x->client;
+	bool decided = x->failure.code == ERR_NOT_AUTHORIZED || x->failure.code == ERR_LIST_UNAVAILABLE;
+	char id[DECISION_ID_TEXT_BYTES];
+	*out = 0;
+	if (decided && c->proven && c->who->decision_id) {
+		decision_id_print(c->who->decision_id, id);
+		snprintf(out, 40, ", decision %s", id);
+	}
+	return out;
+}
+
 static void fault_body(struct exchange *x, struct page *p, const char *id)
 {
-	char text[300];
+	char text[300], decision[40];
 	enum err_code code = x->failure.code;
 	/* Exchange and MSDRM know these names; "Client" faults tell the caller that sending it again will not help. */
 	const char *name = code == ERR_NOT_AUTHORIZED     ? "System.UnauthorizedAccessException"
 	                   : code == ERR_LOCATION_UNKNOWN ? "System.InvalidOperationException"
 	                                                  : NULL;
 	if (name)
-		snprintf(text, sizeof(text), "%s: %s. (connector correlation %s)", name, err_text(x->failure), id);
+		snprintf(text, sizeof(text), "%s: %s. (connector correlation %s%s)", name, err_text(x->failure), id,
+		         decision_of(x, decision));
 	else
 		snprintf(text, sizeof(text),
 		         "Server did not recognize the value of HTTP Header SOAPAction or the message: %s. (connector "
@@ -81,7 +96,7 @@ void answer_failure(struct exchange *x, bool close)
 {
 	struct page p = {.type = "text/plain; charset=utf-8"};
 	const struct err_row *row = err_row(x->failure.code);
-	char id[CORRELATION_BYTES + 1];
+	char id[CORRELATION_BYTES + 1], decision[40];
 	exchange_correlation(x, id);
 	p.status = row->status ? row->status : 500;
 	extra_line(&p, "X-Correlation-Id: %s\r\n", id);
@@ -94,7 +109,8 @@ void answer_failure(struct exchange *x, bool close)
 	if (row->flags & ERR_FLAG_FAULT)
 		fault_body(x, &p, id);
 	else
-		p.body_len = (size_t)snprintf(p.text, sizeof(p.text), "%s\ncorrelation %s\n", row->text, id);
+		p.body_len = (size_t)snprintf(p.text, sizeof(p.text), "%s\ncorrelation %s%s\n", row->text, id,
+		                              decision_of(x, decision));
 	metric_add(x->relay->metrics, METRIC_self_made_answers, x->failure.code, 0, 1);
 	send_page(x, &p, close);
 }

@@ -3,15 +3,48 @@
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
 #include "core/relay/this_host.h"
+#include "core/relay/authz_record.h"
 
 #include <stdio.h>
 
-static void decide(struct relay *r, struct principal *who)
+/* A decision that is asked for so often is made anew after its time: what it rests on may have changed in a way that nobody foresaw. */
+static void bound(struct decision *d)
 {
+	usec_t until = clock_now() + (d->verdict == VERDICT_YES ? DECISION_YES_S : DECISION_NO_S) * 1000000ull;
+	if (until < d->good_until)
+		d->good_until = until;
+}
+
+/* C18: the winner is always the same one, but an administrator may have meant another. */
+static void warn_about_conflict(const struct relay *r, const struct principal *who)
+{
+	const struct decision *d = &who->decision;
+	const struct authlist_rows *rows = authlist_rows_of(r->list);
+	const struct authlist_entry *won = &rows->entries[d->entry];
+	char text[ACCOUNT_CONFLICT_BYTES] = "", id[AUTHLIST_ID_BYTES], other[AUTHLIST_ID_BYTES] = "";
+	const char *role = "";
+	if (d->matches > 1 && d->rival != AUTHLIST_NO_ROW) {
+		authlist_object_id(&rows->entries[d->rival].object, other);
+		role = authlist_role_word(rows->entries[d->rival].role);
+	}
+	if (d->matches > 1)
+		snprintf(text, sizeof(text),
+		         "%u entries are about it; the one that counts is %s%s%s, with the role %s%s%s%s%s", d->matches,
+		         authlist_object_id(&won->object, id), won->object.name ? ", " : "",
+		         won->object.name ? won->object.name : "", authlist_role_word(won->role),
+		         *other ? "; another role has, among others, " : "", other, *other ? ": " : "", role);
+	account_conflicts(who->seen, text);
+}
+
+static void decide(struct exchange *x, struct principal *who)
+{
+	struct relay *r = x->relay;
+	struct decision before = who->decision;
 	struct authlist_caller caller = {.account = sid_is_none(&who->sid) ? NULL : &who->sid,
 	                                 .groups = &who->groups,
 	                                 .principal = slice_str(who->principal)};
 	who->decision = authlist_decide(r->list, &caller, clock_now(), (int64_t)(clock_wall() / 1000000));
+	bound(&who->decision);
 	metric_add(r->metrics, METRIC_decisions, who->decision.reason, 0, 1);
 	who->up = NULL;
 	if (who->decision.verdict == VERDICT_YES) {
@@ -20,6 +53,9 @@ static void decide(struct relay *r, struct principal *who)
 	}
 	if (who->seen && who->decision.doubtful)
 		account_doubt(who->seen);
+	if (who->seen && who->decision.verdict == VERDICT_YES)
+		warn_about_conflict(r, who);
+	authz_record(x, who, &before);
 }
 
 static void saw(struct client_conn *c, const struct principal *who, bool let_in, const char *why)
@@ -79,7 +115,7 @@ struct err authz_decide(struct exchange *x)
 	bool good = who->list_serial == r->list_serial &&
 	            (now < who->look_again || (r->list && authlist_still(r->list, &who->decision, clock_now())));
 	if (!good)
-		decide(r, who);
+		decide(x, who);
 	bool look = !good || now >= who->look_again;
 	if (look)
 		who->look_again = now + AUTHZ_LOOK_AGAIN_MS;

@@ -28,6 +28,8 @@ struct principal {
 	struct decision decision;
 	uint32_t list_serial; /* 0: not decided yet */
 	msec_t look_again;
+	uint64_t decision_id; /* of its record (store/decisions.h); 0: none */
+	msec_t record_until;  /* then the same decision is recorded anew */
 	struct upstream *up;  /* of YES: by whose credential it speaks to the cloud; NULL: there is none for it */
 	struct account *seen; /* accounts.h; set at the first decision, NULL: not kept there */
 	char sid_text[SID_TEXT_BYTES];

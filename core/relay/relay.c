@@ -47,7 +47,8 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	r->head_limits = (struct guard_limits){s->limits_request_head_bytes, 16 * 1024};
 	list_init(&r->ready);
 	list_init(&r->spare);
-	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix))
+	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix) ||
+	    getrandom(&r->decision_id, sizeof(r->decision_id), 0) != sizeof(r->decision_id))
 		return ERR_OF(SYSTEM, .what = "no random numbers");
 	r->spare_conn = malloc(sizeof(*r->spare_conn));
 	if (!r->spare_conn)

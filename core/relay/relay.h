@@ -7,7 +7,7 @@
 #include "core/relay/authd_client.h"
 #include "core/relay/principal.h"
 #include "core/relay/upstream.h"
-#include "store/authlist.h"
+#include "store/decisions.h"
 #include "proto/http_guard.h"
 #include "proto/http_msg.h"
 
@@ -64,7 +64,10 @@ struct relay {
 	bool ntlm;              /* auth.ntlm is not off */
 	bool anonymous_locator; /* auth.anonymous_locator is local */
 	struct authlist *list;  /* a reference; NULL: never loaded. Set by relay_take_list() only */
-	uint32_t list_serial;   /* counts lists, from 1: what was decided by an earlier one is decided anew */
+	/* Borrowed, shared by all workers; NULL: decisions are not recorded. Set before the relay is opened. */
+	struct decisions *decisions;
+	uint64_t decision_id; /* of the last record */
+	uint32_t list_serial; /* counts lists, from 1: what was decided by an earlier one is decided anew */
 	struct deadline_queue waits[WAIT_COUNT];
 	struct list ready; /* exchanges for which something came that they waited for; run before the loop sleeps */
 	uv_prepare_t before_poll;

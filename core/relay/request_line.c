@@ -20,6 +20,11 @@ static void put_caller(struct json_line *j, const struct exchange *x)
 		if (who->sid_text[0])
 			json_line_text(j, "sid", slice_str(who->sid_text));
 		json_line_text(j, "mechanism", slice_str(mechanisms[who->how]));
+		if (who->decision_id) {
+			char id[DECISION_ID_TEXT_BYTES];
+			decision_id_print(who->decision_id, id);
+			json_line_text(j, "decision", slice_str(id));
+		}
 		if (x->authorized) {
 			char entry[2 * AUTHLIST_ENTRY_ID_BYTES];
 			for (size_t i = 0; i < sizeof(entry); i++)

@@ -1,6 +1,7 @@
 """What no ticket shows, or shows too long, is asked of the directory ahead: here one that does what a test says, behind a stand-in for authd."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -352,3 +353,36 @@ def test_the_tickets_word_counts_where_nobody_else_knows(place):
     relay.signal(signal.SIGHUP)
     assert "no controller" in relay.event(3001)["text"]
     assert status(relay, "guest") == 200
+
+
+# ---- decisions, told ----
+
+def test_a_decision_has_an_id_in_the_answer_and_in_the_log(place):
+    """E08: what `explain` takes; the same for as long as it is the same decision, another one after a change of the list."""
+    relay = place(LIST)
+    with relay.caller() as guest:
+        bodies = [guest.ask(post("guest")).body.decode(), guest.ask(post()).body.decode()]
+        ids = [re.search(r"decision (D[0-9a-f]{16})", body).group(1) for body in bodies]
+        assert ids[0] == ids[1]
+        assert [row["decision"] for row in relay.logged(2)] == ids
+        relay.write(LIST + [(EXCH, "fci", "user")])
+        relay.signal(signal.SIGHUP)
+        eventually(lambda: re.search(r"decision (D[0-9a-f]{16})", guest.ask(post()).body.decode()).group(1) != ids[0])
+    assert status(relay, "share") == 200 and eventually(lambda: relay.request_log()[-1]["decision"])
+    relay.stop()
+    assert list(relay.folder.parent.glob("**/state/decisions"))
+
+
+def test_several_entries_are_told_once_with_the_winner(place):
+    """C18: a warning once for each account, with the entry that counts and another role's."""
+    relay = place([(STAFF, "exchange", "group"), (BANNED, "fci", "group"), (SHARE, "fci", "user")])
+    relay.shown["exch"] = (STAFF, BANNED)
+    relay.directory.groups[EXCH] = [STAFF, BANNED]
+    for _ in range(3):
+        assert status(relay, "exch") == 200 and status(relay, "share") == 200
+    text = relay.event(4032)["text"]
+    assert "CORP\\exch" in text and "2 entries" in text and f"counts is {sid(STAFF)}, with the role exchange" in text
+    assert f"{sid(BANNED)}: fci" in text
+    assert len(relay.events(4032)) == 1
+    relay.signal(signal.SIGHUP)
+    assert status(relay, "exch") == 200 and len(relay.events(4032)) == 1
