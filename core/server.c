@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
+#include "core/relay/ntlm_callers.h"
 #include "proto/rms_op.h"
 #include "proto/uri.h"
 
@@ -294,6 +295,7 @@ static void on_second(uv_timer_t *timer)
 {
 	struct server *s = timer->data;
 	accounts_tick(false);
+	ntlm_callers_tick(false);
 	if (s->list)
 		authlist_sync_tick(s->list);
 	if (s->keeper)
@@ -500,6 +502,7 @@ struct err server_run(struct server *s)
 	for (uint32_t i = 0; i < s->worker_count; i++)
 		worker_join(&s->workers[i]);
 	accounts_tick(true);
+	ntlm_callers_tick(true);
 	event_log(EVENT_STOPPED, "node %s", s->node);
 	return OK;
 }
@@ -511,6 +514,7 @@ void server_done(struct server *s)
 	free(s->workers);
 	free(s->blocks);
 	accounts_free();
+	ntlm_callers_forget();
 	request_log_free(s->request_log);
 	credentials_done(&s->credentials);
 	loop_done(&s->loop);

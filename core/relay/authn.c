@@ -1,6 +1,7 @@
 #include "core/relay/authn.h"
 
 #include "core/base/log.h"
+#include "core/relay/ntlm_callers.h"
 #include "core/relay/told.h"
 #include "proto/negotiate.h"
 
@@ -79,6 +80,19 @@ static struct err refuse(struct exchange *x, const char *what, const char *mend)
 	return ERR_OF(LOGON_FAILED, .what = what);
 }
 
+/* NTLM is off. token: as it came, may be empty; what it says of its sender helps whoever looks for that machine. */
+static struct err refuse_ntlm(struct exchange *x, struct slice token)
+{
+	static const char signature[] = "NTLMSSP";
+	const char *bare = token.len ? memmem(token.at, token.len, signature, sizeof(signature)) : NULL;
+	struct ntlm_names names;
+	char address[64];
+	ntlm_names_read(bare ? slice_from(token, (size_t)(bare - token.at)) : token, &names);
+	ntlm_callers_refused(client_conn_address(x->client, address), &names, http_head_get(&x->relay->head, HDR_HOST));
+	x->authn->ends_connection = true;
+	return ERR_OF(LOGON_FAILED, .what = authd_reason_row(AUTHD_NTLM_OFF)->text);
+}
+
 static struct err refuse_for(struct exchange *x, enum authd_reason reason)
 {
 	const struct authd_reason_row *row = authd_reason_row(reason);
@@ -89,12 +103,8 @@ static struct err refuse_for(struct exchange *x, enum authd_reason reason)
 	case AUTHD_INTERNAL:
 	case AUTHD_NTLM_UNAVAILABLE:
 		return ERR_OF(AUTH_UNAVAILABLE, .what = row->text);
-	case AUTHD_NTLM_OFF: {
-		char address[64];
-		event_log(EVENT_NTLM_REFUSED, "%s: %s", client_conn_address(x->client, address), row->mend);
-		x->authn->ends_connection = true;
-		return ERR_OF(LOGON_FAILED, .what = row->text);
-	}
+	case AUTHD_NTLM_OFF:
+		return refuse_ntlm(x, slice_of(NULL, 0));
 	default:
 		return refuse(x, row->text, row->mend);
 	}
@@ -146,7 +156,7 @@ static struct err consider(struct exchange *x, const struct negotiate_offer *off
 	if (offer->kind == TOKEN_UNKNOWN)
 		return refuse_for(x, AUTHD_MALFORMED);
 	if (a->ntlm && !r->ntlm)
-		return refuse_for(x, AUTHD_NTLM_OFF);
+		return refuse_ntlm(x, offer->token);
 	if (a->ntlm && x->client->per_request)
 		return refuse(x, "NTLM proves a whole connection, and this one may carry requests of several callers",
 		              "Let the caller use Kerberos");

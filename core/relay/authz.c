@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
+#include "core/relay/ntlm_callers.h"
 #include "core/relay/this_host.h"
 #include "core/relay/authz_record.h"
 
@@ -70,6 +71,8 @@ static void saw(struct client_conn *c, const struct principal *who, bool let_in,
 	snprintf(v.address, sizeof(v.address), "%s", client_conn_address(c, address));
 	if (who->seen)
 		account_saw(who->seen, &v);
+	if (who->how == AUTHD_NTLM)
+		ntlm_callers_used(who->account);
 }
 
 static struct err refuse(struct client_conn *c, struct principal *who, const char *why)

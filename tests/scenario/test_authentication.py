@@ -207,7 +207,9 @@ def test_ntlm_while_it_is_off(known):
             assert got.status == 401 and offers(got) == ["Negotiate"] and got.closes
             caller.expect_end()
     assert not relay.authd.requests
-    assert "setspn" in relay.event(4022)["text"]
+    told = relay.event(4022)["text"]
+    assert "127.0.0.1" in told and "setspn -S HTTP/" in told
+    assert len(relay.events(4022)) == 1, "the caller is named once"
 
 
 def test_ntlm_fails_and_the_connection_ends(known):

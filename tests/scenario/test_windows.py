@@ -130,6 +130,9 @@ def test_ntlm_through_the_node(lab, chain):
     eventually(lambda: c.roles() == ["exchange"] * 2)
     row = next(row for row in c.nodes[0].request_log() if row["status"] == 200)
     assert (row["account"].lower(), row["sid"], row["mechanism"]) == ("corp\\srv1$", lab.sid("SRV1$"), "ntlm")
+    c.nodes[0].stop()
+    told = c.nodes[0].event(4028)["text"].lower()
+    assert "3 accounts: " in told and all(f"corp\\{name}" in told for name in ("srv1$", "alice", "bob")) and "setspn" in told
 
 
 def test_ntlm_that_is_off_is_refused_cleanly(lab, chain):
