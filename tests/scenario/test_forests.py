@@ -65,6 +65,18 @@ def test_a_realm_that_the_settings_do_not_name_is_refused_although_the_domain_tr
     assert cloud.requests() == []
 
 
+def test_a_group_of_one_forest_holds_accounts_of_the_other(lab, sites, simulator):
+    """A06: C22: a domain-local group here with an account and a group from there. No ticket of Samba's shows it (a Windows controller's would), so the
+    directory is asked, also for who is in the foreign group."""
+    for friend in ("gustav", "Partner Servers"):
+        lab.directory("group", "addmembers", "Trusted Friends", lab.sid(friend, "partner"))
+    site = sites(simulator(), [allow(lab.sid("Trusted Friends"), "sharepoint")], realms=both(lab))
+    eventually(lambda: site.kerberos(ASKED, "gustav", people.PARTNER).status == 200, 30, pause=0.3)  # 429 until the directory has answered
+    assert site.kerberos(ASKED, "PSRV1$", people.PARTNER).status == 200
+    assert site.kerberos(ASKED, "twin", people.PARTNER).status == 403
+    assert [row["role"] for row in site.served(2)] == ["sharepoint"] * 2
+
+
 # ---- a forest without trust ----
 
 @pytest.fixture
