@@ -298,8 +298,9 @@ static enum step relay_both(struct exchange *x, enum event ev)
 		/* An answer before this one may still wait for the caller: on_blocked came then, and comes only once. */
 		if (stream_is_blocked(&x->client->io))
 			stream_pause(&x->leased->io);
-		if (!x->client->held)
-			stream_resume(&x->client->io);
+		/* It was paused if this request came behind the one before. What is then left of the input pauses it again at the end of the
+		 * turn; that something is held says nothing here: this request may be all of it. */
+		stream_resume(&x->client->io);
 		return forward(x);
 	case EV_BYTES:
 		return forward(x);
@@ -321,8 +322,7 @@ static enum step relay_both(struct exchange *x, enum event ev)
 	case EV_UP_GONE:
 		return cloud_left(x);
 	case EV_UP_DRAINED:
-		if (!x->client->held)
-			stream_resume(&x->client->io);
+		stream_resume(&x->client->io);
 		return STEP_RELAY;
 	case EV_CLIENT_DRAINED:
 		stream_resume(&x->leased->io);

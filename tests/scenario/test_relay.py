@@ -405,6 +405,19 @@ def test_requests_in_a_row_without_waiting_are_answered_in_order(cloud, node):
         assert [caller.answer().body.decode() for _ in ops] == [op.name for op in ops]
 
 
+def test_a_large_request_behind_a_small_one_on_a_kept_connection_is_read_to_its_end(cloud, node):
+    """A01: the beginning of the second is there while the first runs, and a connection to the cloud is free at once when its turn comes."""
+    working = cloud(lambda c, r: c.send(answer(body=b"%d" % len(r.body))))
+    relay = node(working)
+    small, large = (soap.request_body(soap.CERTIFY, padding=n) for n in (200, 300_000))
+    with relay.caller() as caller:
+        for _ in range(3):
+            assert caller.ask(soap.request(soap.CERTIFY)).status == 200
+            caller.send(soap.request(soap.CERTIFY, body=small) + soap.request(soap.CERTIFY, body=large))
+            assert [caller.answer().body for _ in range(2)] == [b"%d" % len(small), b"%d" % len(large)]
+    eventually(lambda: relay.metric("exchanges_open") == 0)
+
+
 def test_a_caller_that_asks_to_close_is_closed(cloud, node):
     """A01"""
     with node(cloud()).caller() as caller:
