@@ -119,7 +119,7 @@ static int64_t sum_of_effect(const struct stats_source *s, enum err_effect effec
 
 static void put_answers(FILE *out, const struct stats_source *s)
 {
-	static const char *const effects[EFFECT_COUNT] = {"-", "tries again later", "gives up"};
+	static const char *const effects[EFFECT_COUNT] = {"goes on", "tries again later", "gives up"};
 	bool any = false;
 	fprintf(out,
 	        "<h2>Requests since the start</h2>\n<p>%lld answered in the ordinary way, %lld to be tried again "

@@ -90,7 +90,9 @@ class Realm:
 
     def write_list(self, roles):
         """The list of authorized servers, one file for both nodes, replaced in one step."""
-        entries = ",\n  ".join(json.dumps({"principal": principal(CALLERS[role]), "role": role, "added": "2026-01-01T00:00:00Z"}) for role in roles)
+        kinds = {role: "computer" if account.endswith("$") else "user" for role, account in CALLERS.items()}
+        entries = ",\n  ".join(json.dumps({"principal": principal(CALLERS[role]), "role": role, "kind": kinds[role], "added": "2026-01-01T00:00:00Z"})
+                               for role in roles)
         fresh = self.folder / "list.new"
         fresh.write_text(f'{{"version": 1, "entries": [\n  {entries}\n]}}\n')
         fresh.replace(self.folder / "list.json")
