@@ -67,7 +67,8 @@ class List:
 
     def write(self, on):
         rows = [*ENTRIES, *([(1107, "fci")] if on else [])]
-        text = json.dumps({"version": 1, "entries": [{"sid": f"{DOMAIN}-{rid}", "role": role, "added": f"2026-01-0{i + 1}T00:00:00Z"}
+        text = json.dumps({"version": 1, "entries": [{"sid": f"{DOMAIN}-{rid}", "role": role, "kind": "computer" if rid < 1200 else "group",
+                                                      "added": f"2026-01-0{i + 1}T00:00:00Z"}
                                                      for i, (rid, role) in enumerate(rows)]})
         fresh = self.path.with_suffix(".new")
         fresh.write_text(text)

@@ -89,7 +89,7 @@ class Lane:
         return version % 7 == 3
 
     def write(self, version):
-        entries = [{"sid": f"{DOMAIN}-{rid}", "role": "exchange", "name": "n" * 250 if rid >= 100_000 else f"{rid}", "added": "2026-01-01T00:00:00Z"}
+        entries = [{"sid": f"{DOMAIN}-{rid}", "role": "exchange", "kind": "computer", "name": "n" * 250 if rid >= 100_000 else f"{rid}", "added": "2026-01-01T00:00:00Z"}
                    for rid in self.rows(version)]
         fresh = self.list.with_suffix(".new")
         fresh.write_text(json.dumps({"version": 1, "entries": entries}))
@@ -109,6 +109,8 @@ class Lane:
 
     def wrong_decision(self, version):
         """By the list of that version; None: there is none."""
+        if version is not None:  # a node that just started may not have reached authd
+            eventually(lambda: self.node.get_stats("/readyz")[0] == 200, 20)
         wanted = {"exch": 429, "shift": 429, "guest": 429} if version is None else {"exch": 200, "shift": 200 if version % 2 else 403, "guest": 403}
         got = {name: self.ask(name) for name in wanted}
         return None if got == wanted else f"answers {got}, not {wanted}, by list {version}"
