@@ -69,6 +69,15 @@ def without_rights():
     return ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search", "--"] if os.geteuid() == 0 else []
 
 
+def refused(relay, name):
+    """In the end; 429 until it is known whether an entry is a group that no ticket shows."""
+    def look():
+        status = relay.ask(post(kerberos(name))).status
+        assert status in (403, 429), status
+        return status == 403
+    return eventually(look, 10)
+
+
 @pytest.mark.parametrize("how", BROKEN)
 def test_each_failure_is_named_and_callers_are_served_by_the_last_good_list(known, how):
     """D03 D08 J11"""
@@ -83,7 +92,7 @@ def test_each_failure_is_named_and_callers_are_served_by_the_last_good_list(know
         assert relay.event(3001)["level"] == "Error"
         assert proven.ask(post()).status == 200
     assert relay.ask(post(kerberos("share"))).status == 200
-    assert relay.ask(post(kerberos("guest"))).status == 403
+    assert refused(relay, "guest")
     seen = relay.stats()["authorized_servers"]
     assert seen["entries"] == 2 and seen["failures"] >= 1 and said in seen["problem"] and relay.get_stats("/readyz")[0] == 200
     if relay.list.is_dir():
@@ -92,7 +101,7 @@ def test_each_failure_is_named_and_callers_are_served_by_the_last_good_list(know
     relay.list.write_text(entries((1003, "fci")))
     relay.signal(signal.SIGHUP)
     eventually(lambda: relay.ask(post(kerberos("guest"))).status == 200)
-    assert relay.ask(post(kerberos("exch"))).status == 403 and not relay.stats()["authorized_servers"]["problem"]
+    assert refused(relay, "exch") and not relay.stats()["authorized_servers"]["problem"]
 
 
 def deferred(got):
@@ -107,7 +116,7 @@ def test_callers_are_served_after_a_restart_without_the_source(known, tmp_path):
     relay.stop()
     relay.list.unlink()
     relay.start()
-    assert relay.ask(post(kerberos("exch"))).status == 200 and relay.ask(post(kerberos("guest"))).status == 403
+    assert relay.ask(post(kerberos("exch"))).status == 200 and refused(relay, "guest")
     assert "No such file" in relay.event(3001)["text"] and len(relay.cloud.requests) == 2
 
 
@@ -131,7 +140,7 @@ def test_beyond_its_age_callers_are_deferred_and_nobody_is_relayed(known, tmp_pa
     assert relay.stats()["authorized_servers"]["too_old"]
     (tmp_path / "away.json").rename(relay.list)
     eventually(lambda: relay.ask(post(kerberos("exch"))).status == 200, 20, pause=0.2)
-    assert relay.ask(post(kerberos("guest"))).status == 403
+    assert refused(relay, "guest")
 
 
 def test_without_any_list_callers_are_deferred(known, tmp_path):
