@@ -18,7 +18,7 @@ from support.upstream import Upstream
 def pytest_collection_modifyitems(items):
     for item in items:
         if "adlab" in item.fixturenames:
-            item.add_marker(pytest.mark.timeout(300))  # the first of them in a build directory makes the domains
+            item.add_marker(pytest.mark.timeout(700))  # the first of them in a build directory makes the domains
     if not (ROOT / "core/main.c").exists():
         for item in items:
             if item.path.stem not in ("test_harness", "test_load", "test_load_cloud"):

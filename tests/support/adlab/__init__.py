@@ -50,7 +50,7 @@ def made():
                 if old.is_dir():
                     shutil.rmtree(old)
             folder.mkdir()
-            done = subprocess.run([HERE / "lab.sh", "provision", folder], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+            done = subprocess.run([HERE / "lab.sh", "provision", folder], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, f"lab.sh provision: {done.stderr[-2000:]}\n{last_words(folder)}"
             (folder / "made").touch()
     return folder
