@@ -1,8 +1,10 @@
 /* explain, servers test: what the list in force decides about somebody, by the code that decides about callers. Groups of an account are what the
- * directory says now (or --groups), and what the list has expanded; a caller's ticket may be older. */
+ * directory says now (or --groups), and what the list has expanded; a caller's ticket may be older. explain also takes the id of a decision that was made,
+ * and shows it beside what would be decided now. */
 #include "core/ops/admin_change.h"
 #include "core/ops/admin_who.h"
-#include "core/ops/explained.h"
+#include "core/ops/explained_decision.h"
+#include "core/relay/authlist_sync.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +41,7 @@ static void explained_free(void *own)
 	struct explained *x = own;
 	sid_set_done(&x->groups);
 	json_decref(x->path);
+	json_decref(x->path_then);
 	free(x);
 }
 
@@ -88,14 +91,17 @@ static void end_test(struct admin_call *c, struct explained *x)
 	}
 }
 
-/* The list may be another one than a turn ago, so it is decided here. */
+/* The list may be another one than a turn ago, so it is decided here. What was decided once is explained without any list, too. */
 static bool decide_now(struct admin_call *c, struct explained *x)
 {
-	x->list = admin_list(c);
-	if (!x->list)
+	static const struct authlist_rows none;
+	x->list = x->by_id ? c->source->list ? authlist_sync_current(c->source->list) : NULL : admin_list(c);
+	if (!x->list && !x->by_id)
 		return false;
-	x->rows = authlist_rows_of(x->list);
+	x->rows = x->list ? authlist_rows_of(x->list) : &none;
 	decide(c, x);
+	if (!x->by_id)
+		explained_decision_last(c, x);
 	return true;
 }
 
@@ -112,34 +118,60 @@ static void answer_it(struct admin_call *c)
 
 static void end(struct admin_call *c);
 
-/* By which groups: for people. Whatever comes of it, the decision stands. */
+/* ---- by which groups: for people. Whatever comes of it, the decision stands ---- */
+
+static json_t *names_of(const json_t *answer)
+{
+	const json_t *one;
+	size_t i;
+	json_t *names = json_array();
+	json_array_foreach(json_object_get(answer, "path"), i, one) if (json_is_string(one))
+	        json_array_append_new(names, json_string(json_string_value(one)));
+	return names;
+}
+
+static bool may_be_in(const struct explained *x, const char *row)
+{
+	return x->groups_from == GROUPS_TOLD && strncmp(row, "S-1-", 4) == 0 && strcmp(row, x->id) != 0;
+}
+
+static void ask_for_way(struct admin_call *c, const char *group,
+                        void (*told)(struct admin_call *c, const json_t *answer))
+{
+	const struct explained *x = c->own;
+	json_t *question = admin_question("path", "sid", x->id);
+	admin_set(question, "group", json_string(group));
+	admin_ask(c, question, told);
+}
+
 static void on_path(struct admin_call *c, const json_t *answer)
 {
 	struct explained *x = c->own;
-	const json_t *path = json_object_get(answer, "path"), *one;
-	size_t i;
-	x->path = json_array();
-	json_array_foreach(path, i, one) if (json_is_string(one))
-	        json_array_append_new(x->path, json_copy((json_t *)(uintptr_t)one));
+	x->path = names_of(answer);
 	answer_it(c);
 }
 
 static void ask_for_path(struct admin_call *c, struct explained *x)
 {
-	char account[SID_TEXT_BYTES], group[SID_TEXT_BYTES];
-	const struct decision *d = &x->decision;
-	const struct authlist_object *o = d->denial != AUTHLIST_NO_ROW ? &x->rows->denials[d->denial].object
-	                                  : d->verdict == VERDICT_YES  ? &x->rows->entries[d->entry].object
-	                                                               : NULL;
-	if (x->groups_from != GROUPS_TOLD || !o || sid_is_none(&o->sid) || sid_compare(&o->sid, &x->who.sid) == 0) {
+	char row[AUTHLIST_ID_BYTES];
+	explained_row(x, row);
+	if (!may_be_in(x, row)) {
 		answer_it(c);
-		return;
+	} else if (x->path_then && strcmp(row, explained_decision_row(x)) == 0) {
+		x->path = json_incref(x->path_then);
+		answer_it(c);
+	} else {
+		ask_for_way(c, row, on_path);
 	}
-	sid_print(&x->who.sid, account);
-	sid_print(&o->sid, group);
-	json_t *question = admin_question("path", "sid", account);
-	admin_set(question, "group", json_string(group));
-	admin_ask(c, question, on_path);
+}
+
+static void on_path_then(struct admin_call *c, const json_t *answer)
+{
+	struct explained *x = c->own;
+	if (admin_told_well(answer))
+		x->path_then = names_of(answer);
+	if (decide_now(c, x))
+		ask_for_path(c, x);
 }
 
 static void on_groups(struct admin_call *c, const json_t *answer)
@@ -172,7 +204,11 @@ static void end(struct admin_call *c)
 	struct explained *x = c->own;
 	if (c->command == ADMIN_COMMAND_servers_test)
 		answer_it(c);
-	else if (decide_now(c, x))
+	else if (!decide_now(c, x))
+		return;
+	else if (x->by_id && may_be_in(x, explained_decision_row(x)))
+		ask_for_way(c, explained_decision_row(x), on_path_then);
+	else
 		ask_for_path(c, x);
 }
 
@@ -180,6 +216,10 @@ static void explain_found(struct admin_call *c)
 {
 	struct explained *x = c->own;
 	char sid[SID_TEXT_BYTES];
+	/* The directory has no name for it any more, or is away. */
+	if (x->by_id && !sid_is_none(&c->who.object.sid) && !c->who.object.name &&
+	    !authlist_text_wrong(slice_str(x->then.account)))
+		c->who.object.name = strdup(x->then.account);
 	x->who = c->who.object;
 	if (sid_is_none(&x->who.sid) || x->groups_from == GROUPS_GIVEN) {
 		end(c);
@@ -189,16 +229,35 @@ static void explain_found(struct admin_call *c)
 	admin_ask(c, admin_question("groups", "sid", sid), on_groups);
 }
 
+/* The account of that time: by its SID, whatever it is called now. */
+static void find_decided(struct admin_call *c, const struct decision_record *then)
+{
+	char sid[SID_TEXT_BYTES];
+	if (!sid_is_none(&then->sid)) {
+		sid_print(&then->sid, sid);
+		admin_who_find(c, sid, WHOM_DIRECTORY_FIRST, explain_found);
+		return;
+	}
+	c->who.object.principal = strdup(then->account);
+	if (c->who.object.principal)
+		explain_found(c);
+	else
+		admin_fail(c, EX_OSERR, "", "the node is out of memory");
+}
+
 static void find_who(struct admin_call *c)
 {
-	const struct authlist *list = admin_list(c);
-	if (list)
+	const struct explained *x = c->own;
+	if (x->by_id)
+		find_decided(c, &x->then);
+	else if (admin_list(c))
 		admin_who_find(c, admin_text(c, "who"), WHOM_DIRECTORY_FIRST, explain_found);
 }
 
 /* Everything that is kept is made anew: the list is read again, and with it go the decisions of the workers. */
 static void begin(struct admin_call *c, bool fresh)
 {
+	uint64_t id;
 	struct explained *x = calloc(1, sizeof(*x));
 	c->own = x;
 	c->own_done = explained_free;
@@ -211,6 +270,9 @@ static void begin(struct admin_call *c, bool fresh)
 		if (!read_groups(c, &x->groups))
 			return;
 	}
+	if (c->command == ADMIN_COMMAND_explain && decision_id_read(slice_str(admin_text(c, "who")), &id) &&
+	    !explained_decision_find(c, x, id))
+		return;
 	if (fresh && c->source->list)
 		admin_refresh_list(c, find_who);
 	else

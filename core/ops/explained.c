@@ -1,5 +1,6 @@
 #include "core/ops/explained.h"
 
+#include "core/ops/explained_decision.h"
 #include "core/relay/authlist_sync.h"
 
 #include <stdio.h>
@@ -38,28 +39,54 @@ static json_t *denials_json(const struct explained *x)
 	return all;
 }
 
+const char *explained_row(const struct explained *x, char out[static AUTHLIST_ID_BYTES])
+{
+	const struct decision *d = &x->decision;
+	out[0] = 0;
+	if (d->denial != AUTHLIST_NO_ROW)
+		authlist_object_id(&x->rows->denials[d->denial].object, out);
+	else if (d->entry != AUTHLIST_NO_ROW)
+		authlist_object_id(&x->rows->entries[d->entry].object, out);
+	return out;
+}
+
+bool explained_is_known(const struct explained *x)
+{
+	enum decision_reason r = x->decision.reason;
+	if (x->gone)
+		return false;
+	return x->groups_from != GROUPS_NONE || sid_is_none(&x->who.sid) || r == DECIDED_NEVER_LOADED ||
+	       r == DECIDED_TOO_OLD || r == DECIDED_LIST_EMPTY || r == DECIDED_DENIED_ACCOUNT ||
+	       r == DECIDED_ACCOUNT_DISABLED || r == DECIDED_ACCOUNT_GONE;
+}
+
+const char *explained_verdict_word(enum verdict v)
+{
+	static const char *const words[] = {[VERDICT_LATER] = "later", [VERDICT_NO] = "no", [VERDICT_YES] = "yes"};
+	return words[v];
+}
+
 void explained_change(const struct explained *x, char out[static EXPLAINED_CHANGE_BYTES])
 {
 	char id[AUTHLIST_ID_BYTES];
 	const struct decision *d = &x->decision;
+	explained_row(x, id);
 	if (d->verdict == VERDICT_LATER)
 		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl policy refresh");
 	else if (d->denial != AUTHLIST_NO_ROW)
-		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl deny lift %s",
-		         authlist_object_id(&x->rows->denials[d->denial].object, id));
+		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl deny lift %s", id);
 	else if (d->verdict == VERDICT_YES)
-		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl servers remove %s",
-		         authlist_object_id(&x->rows->entries[d->entry].object, id));
+		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl servers remove %s", id);
 	else
 		snprintf(out, EXPLAINED_CHANGE_BYTES, "rms-connectorctl servers add %s ROLE", x->id);
 }
 
-static void say_path(struct admin_call *c, const struct explained *x)
+void explained_say_path(struct admin_call *c, const json_t *path)
 {
 	char text[1024] = "";
 	size_t i, n = 0;
 	json_t *name;
-	json_array_foreach(x->path, i, name) if (n < sizeof(text)) n += (size_t)snprintf(
+	json_array_foreach(path, i, name) if (n < sizeof(text)) n += (size_t)snprintf(
 	        text + n, sizeof(text) - n, "%s%s", i ? ", which is in " : "", json_string_value(name));
 	if (n)
 		admin_say(c, "%s.", text);
@@ -84,7 +111,7 @@ static void say_groups(struct admin_call *c, const struct explained *x)
 		          x->groups_problem);
 }
 
-static void say_it(struct admin_call *c, const struct explained *x, const struct authlist_facts *f, const char *change)
+static void say_verdict(struct admin_call *c, const struct explained *x)
 {
 	static const char *const words[] = {[VERDICT_LATER] = "is told to try again later",
 	                                    [VERDICT_NO] = "is refused",
@@ -103,12 +130,24 @@ static void say_it(struct admin_call *c, const struct explained *x, const struct
 		          "itself "
 		          "comes before groups, and among groups the oldest wins.",
 		          d->matches);
-	say_path(c, x);
+	explained_say_path(c, x->path);
+}
+
+static void say_it(struct admin_call *c, const struct explained *x, const struct authlist_facts *f, const char *change)
+{
+	explained_decision_say(c, x);
+	if (!x->by_id || explained_is_known(x))
+		say_verdict(c, x);
 	if (x->disabled)
 		admin_say(c,
 		          "The directory has this account disabled: it gets no tickets, and is refused from the next "
 		          "refresh on.");
 	say_groups(c, x);
+	if (!f->loaded) {
+		admin_say(c, "There is no list of authorized servers now%s%s. To change this: %s",
+		          f->problem[0] ? ": " : "", f->problem, change);
+		return;
+	}
 	admin_say(c, "The list was confirmed %llu s ago (generation %llu)%s. To change this: %s",
 	          (unsigned long long)(f->age / 1000000), (unsigned long long)f->generation,
 	          f->problem[0] ? ", and cannot be read now" : "", change);
@@ -116,16 +155,19 @@ static void say_it(struct admin_call *c, const struct explained *x, const struct
 
 json_t *explained_json(struct admin_call *c, const struct explained *x)
 {
-	static const char *const verdicts[] = {[VERDICT_LATER] = "later", [VERDICT_NO] = "no", [VERDICT_YES] = "yes"};
-	struct authlist_facts facts;
+	struct authlist_facts facts = {0};
 	char change[EXPLAINED_CHANGE_BYTES];
 	const struct decision *d = &x->decision;
-	authlist_sync_facts(c->source->list, &facts);
-	explained_change(x, change);
+	if (c->source->list)
+		authlist_sync_facts(c->source->list, &facts);
+	if (x->by_id && !explained_is_known(x))
+		explained_decision_change(x, change);
+	else
+		explained_change(x, change);
 	say_it(c, x, &facts, change);
 	json_t *o = json_object();
 	admin_set(o, "account", json_string(x->id));
-	admin_set(o, "verdict", json_string(verdicts[d->verdict]));
+	admin_set(o, "verdict", json_string(explained_verdict_word(d->verdict)));
 	admin_set(o, "reason", json_string(decision_row(d->reason)->name));
 	admin_set(o, "role", d->verdict == VERDICT_YES ? json_string(authlist_role_word(d->role)) : json_null());
 	static const char *const from[] = {"none", "given", "directory"};
@@ -139,8 +181,11 @@ json_t *explained_json(struct admin_call *c, const struct explained *x)
 	admin_set(o, "conflict", json_boolean(d->rival != AUTHLIST_NO_ROW));
 	admin_set(o, "list_generation", json_integer((json_int_t)facts.generation));
 	admin_set(o, "list_age_s", json_integer((json_int_t)(facts.age / 1000000)));
-	admin_set(o, "list_sha256", json_string(facts.hash));
+	admin_set(o, "list_sha256", facts.loaded ? json_string(facts.hash) : json_null());
 	admin_set(o, "change", admin_string(change));
+	admin_set(o, "decision", explained_decision_json(x));
+	admin_set(o, "differs",
+	          x->then.id && explained_is_known(x) ? json_boolean(explained_decision_differs(x)) : json_null());
 	admin_set(o, "entries", matches_json(x));
 	admin_set(o, "denials", denials_json(x));
 	return o;

@@ -2,6 +2,7 @@
  * admin_explain.c. Main thread. */
 #pragma once
 #include "core/ops/admin_who.h"
+#include "store/decision_record.h"
 
 struct explained {
 	struct authlist_object who; /* the call's own */
@@ -15,10 +16,21 @@ struct explained {
 	struct decision decision;
 	char id[AUTHLIST_ID_BYTES];
 	char words[ADMIN_WHO_BYTES];
+	/* The decision that was asked about, or the last one of this node about who; its id is 0: there is none. */
+	struct decision_record then;
+	bool by_id;        /* the first of the two */
+	json_t *path_then; /* as path, to the row that decided then; empty: there is no way to it; NULL: not asked */
 };
 
 /* The command that would turn the verdict around. */
 enum { EXPLAINED_CHANGE_BYTES = AUTHLIST_ID_BYTES + 64 };
 void explained_change(const struct explained *x, char out[static EXPLAINED_CHANGE_BYTES]);
+/* SID or principal of the row that decides; "": none does. */
+const char *explained_row(const struct explained *x, char out[static AUTHLIST_ID_BYTES]);
+/* Whether x->decision would be the same whatever groups the account is in, or they are known. */
+bool explained_is_known(const struct explained *x);
+const char *explained_verdict_word(enum verdict v); /* for programs */
+/* "CORP\FS01$, which is in CORP\Servers." */
+void explained_say_path(struct admin_call *c, const json_t *path);
 /* Says it, and returns it for programs. */
 json_t *explained_json(struct admin_call *c, const struct explained *x);

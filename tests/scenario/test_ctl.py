@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -11,8 +12,9 @@ import urllib.request
 import jsonschema
 import pytest
 
-from support import net
+from support import net, soap
 from support.ctl import LIST, ask, ctl, examples, matches, put_list, result, rows, run_example, talk
+from support.fake_authd import done, kerberos
 from support.node import ROOT, program
 
 STRANGER = 65534
@@ -144,11 +146,13 @@ def test_without_a_state_directory_there_is_no_record(administered):
 # ---- what is promised to people and to programs ----
 
 def test_the_examples_of_the_document_are_true(directed):
-    relay = directed()
+    relay = directed(script=lambda request: done("FS02$", 1121))
+    refused = relay.ask(soap.request(soap.CERTIFY, headers=[kerberos("FS02$")]))
+    decision = re.search("decision (D[0-9a-f]{16})", refused.body.decode()).group(1)
     shown = examples(ROOT / "docs/administration.md")
     assert len(shown) > 5
     for command, lines in shown:
-        have = run_example(command, relay)
+        have = run_example(command.replace("D00c0ffee00c0ffee", decision), relay)
         assert matches(lines, have), f"$ {command}\n" + "\n".join(have)
 
 
