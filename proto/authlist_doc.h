@@ -24,6 +24,7 @@ struct err authlist_doc_read(struct slice text, struct authlist_rows *out,
 char *authlist_doc_write(const struct authlist_rows *rows, size_t *len);
 /* One row as it stands in the document, without comma and newline; malloc'd. What `servers add` tells to put in. */
 char *authlist_doc_write_entry(const struct authlist_entry *e);
+char *authlist_doc_write_denial(const struct authlist_denial *d); /* the same of a denial */
 
 /* "2026-11-22T10:00:00Z", and only that form, from 1970 to 9999. */
 bool authlist_time_read(struct slice text, int64_t *out_s);

@@ -89,7 +89,7 @@ char *authlist_doc_write_entry(const struct authlist_entry *e)
 	                             put(row, "added", added));
 }
 
-static char *write_denial(const struct authlist_denial *d)
+char *authlist_doc_write_denial(const struct authlist_denial *d)
 {
 	char until[AUTHLIST_TIME_BYTES];
 	json_t *row = json_object();
@@ -118,7 +118,7 @@ char *authlist_doc_write(const struct authlist_rows *rows, size_t *len)
 		good = print_row(out, i, authlist_doc_write_entry(&rows->entries[i]));
 	good = good && fputs("],\n \"deny\": [", out) >= 0;
 	for (size_t i = 0; good && i < rows->denial_count; i++)
-		good = print_row(out, i, write_denial(&rows->denials[i]));
+		good = print_row(out, i, authlist_doc_write_denial(&rows->denials[i]));
 	good = good && fputs("]}\n", out) >= 0;
 	if (fclose(out) == 0 && good)
 		return text;

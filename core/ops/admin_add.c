@@ -17,16 +17,10 @@ struct adding {
 
 static bool read_adding(struct admin_call *c, struct adding *a)
 {
-	const char *kind = admin_text(c, "kind"), *name = admin_text(c, "name");
+	const char *name = admin_text(c, "name");
 	const char *wrong = name ? authlist_text_wrong(slice_str(name)) : NULL;
-	if (!admin_role_read(c, &a->role))
+	if (!admin_role_read(c, &a->role) || !admin_kind_read(c, &a->kind, &a->kind_given))
 		return false;
-	a->kind_given = kind;
-	if (kind && !authlist_kind_read(slice_str(kind), &a->kind)) {
-		admin_fail(c, EX_DATAERR, "", "a kind is group, user, computer, gmsa or distribution, and not %.60s",
-		           kind);
-		return false;
-	}
 	if (wrong) {
 		admin_fail(c, EX_DATAERR, "", "the name %s", wrong);
 		return false;
@@ -48,12 +42,8 @@ static bool agree(struct admin_call *c, struct adding *a)
 {
 	char words[ADMIN_WHO_BYTES];
 	const char *name = admin_text(c, "name");
-	if (c->who.looked_up && a->kind_given && a->kind != c->who.kind) {
-		admin_fail(c, EX_DATAERR, "leave --kind out", "%s is a %s in the directory, and no %s",
-		           admin_object_words(&c->who.object, words), authlist_kind_people(c->who.kind),
-		           authlist_kind_people(a->kind));
+	if (a->kind_given && !admin_kind_agrees(c, a->kind))
 		return false;
-	}
 	if (name) {
 		free(c->who.object.name);
 		c->who.object.name = strdup(name);

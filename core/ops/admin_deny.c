@@ -27,6 +27,40 @@ static const struct authlist_denial *denial_of(const struct authlist_rows *rows,
 	return NULL;
 }
 
+/* What the object is: the directory says it, or who denies it, or an entry of the list. Without any of them the node has to ask the directory who is in
+ * it, and until that has answered a denial puts off everybody: nobody shall do that without knowing it. false: the call has ended with an error. */
+static bool kind_of(struct admin_call *c, const struct authlist_rows *rows, enum authlist_kind *out)
+{
+	char words[ADMIN_WHO_BYTES];
+	bool given;
+	enum authlist_kind kind = AUTHLIST_KIND_UNKNOWN;
+	const struct authlist_object *o = &c->who.object;
+	const struct authlist_entry *entry = admin_entry_of(rows, o);
+	if (!admin_kind_read(c, &kind, &given) || (given && !admin_kind_agrees(c, kind)))
+		return false;
+	if (!given)
+		kind = c->who.kind != AUTHLIST_KIND_UNKNOWN || !entry ? c->who.kind : entry->kind;
+	*out = kind;
+	if (given || kind != AUTHLIST_KIND_UNKNOWN || c->who.looked_up || c->who.gone || o->principal)
+		return true;
+	admin_fail(
+	        c, EX_UNAVAILABLE,
+	        "say what it is: --kind user, computer, gmsa or group need no answer of the directory (Get-ADObject "
+	        "-Filter 'objectSid -eq \"SID\"' shows it); with --kind unknown it is denied all the same, and until "
+	        "the directory has told who is in it, every caller is told to try again later",
+	        "%s cannot be looked up: %s", admin_object_words(o, words), c->who.problem);
+	return false;
+}
+
+static void warn(struct admin_call *c, const struct authlist_denial *d)
+{
+	if (c->who.problem[0])
+		admin_say(c, "Warning: it was not looked up: %s", c->who.problem);
+	if (!c->who.looked_up && !c->who.gone && authlist_denial_need(d) == MEMBERS_MUST)
+		admin_say(c, "Warning: until the directory has told who is in it, every caller is told to try again "
+		             "later.");
+}
+
 static void deny_found(struct admin_call *c)
 {
 	char words[ADMIN_WHO_BYTES];
@@ -42,8 +76,9 @@ static void deny_found(struct admin_call *c)
 		           admin_object_words(&d.object, words));
 		return;
 	}
-	if (c->who.problem[0])
-		admin_say(c, "Warning: it was not looked up: %s", c->who.problem);
+	if (!kind_of(c, rows, &d.kind))
+		return;
+	warn(c, &d);
 	admin_change(c, &(struct admin_edit){.deny = &d}, json_object());
 }
 
@@ -54,6 +89,10 @@ void admin_run_deny_add(struct admin_call *c)
 	const char *until = admin_text(c, "until"), *why = admin_text(c, "why");
 	const char *wrong = why ? authlist_text_wrong(slice_str(why)) : NULL;
 	const struct authlist_rows *rows;
+	enum authlist_kind kind;
+	bool given;
+	if (!admin_kind_read(c, &kind, &given))
+		return;
 	if (until && (!authlist_time_read(slice_str(until), &until_s) || until_s <= time(NULL)))
 		admin_fail(c, EX_DATAERR, "for instance 2030-12-24T18:00:00Z, which is UTC",
 		           "--until wants a time that is still to come, and not %.60s", until);

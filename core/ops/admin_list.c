@@ -79,6 +79,7 @@ json_t *admin_entry_json(const struct authlist_entry *e)
 json_t *admin_denial_json(const struct authlist_denial *d)
 {
 	json_t *o = json_object();
+	admin_set(o, "kind", json_string(authlist_kind_word(d->kind)));
 	admin_set(o, "name", admin_string(d->object.name));
 	admin_set(o, "id", id_json(&d->object));
 	admin_set(o, "until", admin_time(d->until_s));
@@ -96,20 +97,8 @@ json_t *admin_entry_line(const struct authlist_entry *e)
 
 json_t *admin_denial_line(const struct authlist_denial *d)
 {
-	char until[AUTHLIST_TIME_BYTES];
-	json_t *o = json_object();
-	admin_set(o, d->object.principal ? "principal" : "sid", id_json(&d->object));
-	if (d->until_s) {
-		authlist_time_write(d->until_s, until);
-		admin_set(o, "until", json_string(until));
-	}
-	if (d->why)
-		admin_set(o, "why", admin_string(d->why));
-	if (d->object.name)
-		admin_set(o, "name", admin_string(d->object.name));
-	char *text = json_dumps(o, 0);
+	char *text = authlist_doc_write_denial(d);
 	json_t *line = text ? json_string(text) : NULL;
-	json_decref(o);
 	free(text);
 	return line;
 }

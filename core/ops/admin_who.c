@@ -37,6 +37,27 @@ bool admin_who_read(const json_t *object, struct admin_who *out)
 	return true;
 }
 
+bool admin_kind_read(struct admin_call *c, enum authlist_kind *out, bool *given)
+{
+	const char *kind = admin_text(c, "kind");
+	*given = kind;
+	if (!kind || authlist_kind_read(slice_str(kind), out))
+		return true;
+	admin_fail(c, EX_DATAERR, "", "a kind is group, user, computer, gmsa or distribution, and not %.60s", kind);
+	return false;
+}
+
+bool admin_kind_agrees(struct admin_call *c, enum authlist_kind kind)
+{
+	char words[ADMIN_WHO_BYTES];
+	if (!c->who.looked_up || kind == c->who.kind)
+		return true;
+	admin_fail(c, EX_DATAERR, "leave --kind out", "%s is a %s in the directory, and no %s",
+	           admin_object_words(&c->who.object, words), authlist_kind_people(c->who.kind),
+	           authlist_kind_people(kind));
+	return false;
+}
+
 json_t *admin_found_json(const json_t *object)
 {
 	enum authlist_kind kind = AUTHLIST_KIND_UNKNOWN;

@@ -18,5 +18,9 @@ enum { ADMIN_WHO_BYTES = AUTHLIST_ID_BYTES + AUTHLIST_TEXT_MAX + 8 };
 const char *admin_object_words(const struct authlist_object *o, char out[static ADMIN_WHO_BYTES]);
 /* {"sid", "kind", "name", "disabled"} of the directory, as authd tells objects; false: it is none that can be on the list. */
 bool admin_who_read(const json_t *object, struct admin_who *out);
+/* The argument "kind"; *given: whether there is one. false: the call has ended with an error. */
+bool admin_kind_read(struct admin_call *c, enum authlist_kind *out, bool *given);
+/* It must be what the directory says about c->who. false: the call has ended with an error. */
+bool admin_kind_agrees(struct admin_call *c, enum authlist_kind kind);
 /* For tables: name, kind, SID, "disabled" of such an object. */
 json_t *admin_found_json(const json_t *object);

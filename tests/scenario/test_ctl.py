@@ -238,7 +238,8 @@ def test_a_denial_that_is_printed_is_taken(listed, place):
     assert result("policy", "refresh", relay=relay)["denials"] == 2
     assert {one["why"] for one in result("deny", "list", relay=relay)["denials"]} == {"under examination", "incident 7"}
     lifted = json.loads(result("deny", "lift", "S-1-5-21-1-2-3-1120", relay=relay)["line"])
-    assert lifted == LIST["deny"][0]
+    assert lifted == LIST["deny"][0] and json.loads(line)["kind"] == "group", "as its entry says"
+    assert [one["kind"] for one in result("deny", "list", relay=relay)["denials"]] == ["group", "unknown"]
     assert ctl("deny", "add", "sp@EXAMPLE.ORG", "--until", "2001-01-01T00:00:00Z", relay=relay).returncode == 65
 
 
@@ -286,7 +287,7 @@ def test_what_lets_in_needs_the_highest_role(listed):
     relay = listed(**{"admin.operators": "50002", "admin.group": "50002"})
     as_operator = {"user": STRANGER, "group": STRANGER, "extra_groups": [50002]}
     assert ctl("policy", "refresh", relay=relay, **as_operator).returncode == 0
-    assert ctl("deny", "add", "S-1-5-21-1-2-3-9", relay=relay, **as_operator).returncode == 0
+    assert ctl("deny", "add", "S-1-5-21-1-2-3-9", "--kind", "user", relay=relay, **as_operator).returncode == 0
     for words in (["servers", "add", "S-1-5-21-1-2-3-9", "fci"], ["deny", "lift", "S-1-5-21-1-2-3-1120"]):
         said = ctl(*words, relay=relay, **as_operator)
         assert said.returncode == 77 and "security-admin" in said.stderr

@@ -8,8 +8,10 @@ import threading
 
 import pytest
 
+from support import soap
 from support.ctl import LIST, ctl, put_list, result
 from support.directory import AWAY, DOMAIN
+from support.fake_authd import done, kerberos
 from support.node import program
 from support.wait import eventually
 
@@ -243,6 +245,52 @@ def test_auth_status_tells_keys_directories_refusals_and_problems(directed):
 # ---- what goes wrong on the way ----
 
 def test_authd_that_dies_or_says_nonsense_in_the_middle_is_told(directed):
+# ---- denials ----
+
+@pytest.mark.parametrize("who, kind", [
+    ("FS02$", "computer"), ("svc-sp@EXAMPLE.ORG", None), ("New Servers", "group"), (f"{DOMAIN}-1150", "user"), ("Mail Team", "distribution"),
+    (f"{DOMAIN}-99", None)])
+def test_a_denial_is_written_with_the_kind_that_the_directory_tells(directed, who, kind):
+    """C20: of what the directory does not have, it does not say one."""
+    assert json.loads(result("deny", "add", who, relay=directed())["line"]).get("kind") == kind
+
+
+def test_a_denial_of_an_unknown_sid_wants_its_kind(directed):
+    """C20, C27: while the directory is away."""
+    relay = directed()
+    assert "is a computer account in the directory, and no security group" in refusal("deny", "add", "FS02$", "--kind", "group", relay=relay)
+    assert "a kind is group" in refusal("deny", "add", "FS02$", "--kind", "robot", relay=relay)
+    relay.directory.away = AWAY
+    said = refusal("deny", "add", f"{DOMAIN}-1150", relay=relay, code=69)
+    assert "cannot be looked up: no controller" in said and "--kind user" in said and "every caller is told to try again later" in said
+    told = result("deny", "add", f"{DOMAIN}-1150", "--kind", "user", relay=relay)
+    assert json.loads(told["line"])["kind"] == "user"
+    text = ctl("deny", "add", f"{DOMAIN}-1150", "--kind", "user", relay=relay).stdout
+    assert "was not looked up" in text and "try again" not in text
+    assert "every caller is told to try again later" in ctl("deny", "add", f"{DOMAIN}-1150", "--kind", "distribution", relay=relay).stdout
+    assert "kind" not in json.loads(result("deny", "add", f"{DOMAIN}-1150", "--kind", "unknown", relay=relay)["line"])
+    assert json.loads(result("deny", "add", f"{DOMAIN}-1104", relay=relay)["line"])["kind"] == "group", "its entry says it"
+
+
+def test_a_denial_with_its_kind_puts_off_nobody_else(directed):
+    """C27: it is in force at once although the directory never said who is in it; without the kind everybody is told to come again."""
+    relay = directed(own=LIST, script=lambda request: done("EXCH1$", 1130, groups=(1104,)))
+
+    def status():
+        return relay.ask(soap.request(soap.CERTIFY, headers=[kerberos("EXCH1$")])).status
+    assert status() == 500, "let in, and there is no cloud"
+    relay.directory.away = AWAY
+    result("deny", "add", f"{DOMAIN}-1150", "--kind", "user", relay=relay)
+    assert status() == 500
+    result("deny", "lift", f"{DOMAIN}-1150", relay=relay)
+    result("deny", "add", f"{DOMAIN}-1150", "--kind", "unknown", relay=relay)
+    assert status() == 429
+    result("deny", "lift", f"{DOMAIN}-1150", relay=relay)
+    assert status() == 500
+    result("deny", "add", f"{DOMAIN}-1130", "--kind", "computer", relay=relay)
+    assert status() == 403
+
+
     relay = directed()
     for answer in ("die", {}, {"ok": True}, {"ok": True, "objects": 7}, {"ok": True, "objects": [7]}, {"ok": True, "objects": [{"sid": "x"}]},
                    {"ok": True, "objects": [{"sid": "S-1-5-32-544", "name": "BUILTIN\\Administrators", "kind": "group"}]}):

@@ -56,6 +56,10 @@ static void what_is_read_is_what_was_written(void **state)
 	assert_string_equal(text, "{\"principal\": \"files@EXAMPLE.ORG\", \"role\": \"fci\", \"added\": "
 	                          "\"2026-11-22T10:00:00Z\"}");
 	free(text);
+	text = authlist_doc_write_denial(&rows.denials[0]);
+	assert_string_equal(text, "{\"sid\": \"S-1-5-21-1-2-3-1120\", \"kind\": \"user\", \"until\": "
+	                          "\"2026-12-24T00:00:00Z\", \"why\": \"under examination\"}");
+	free(text);
 	authlist_rows_done(&rows);
 }
 
