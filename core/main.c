@@ -161,6 +161,7 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 	        .started_wall = clock_wall(),
 	        .request_log = s->request_log,
 	        .list = s->list,
+	        .decisions = s->decisions,
 	        .loopback_caller = settings->loopback_caller.account,
 	        .not_ready_reason = not_ready_reason,
 	        .is_draining = is_draining,

@@ -163,12 +163,17 @@ static void move_in(struct decisions *d)
 	d->noted = 0;
 }
 
-uint64_t decisions_take(struct decisions *d)
+void decisions_take(struct decisions *d)
 {
 	pthread_mutex_lock(&d->lock);
 	move_in(d);
+	pthread_mutex_unlock(&d->lock);
+}
+
+uint64_t decisions_lost(struct decisions *d)
+{
+	pthread_mutex_lock(&d->lock);
 	uint64_t lost = d->lost;
-	d->lost = 0;
 	pthread_mutex_unlock(&d->lock);
 	return lost;
 }

@@ -37,8 +37,9 @@ void decisions_close(struct decisions *d);
 
 /* Any thread. Copies r. When DECISIONS_INBOX wait already, it is lost, and counted. */
 void decisions_note(struct decisions *d, const struct decision_record *r);
-/* Moves what was noted into the ring; returns how many were lost since the last time. Control thread, as all below. */
-uint64_t decisions_take(struct decisions *d);
+/* Moves what was noted into the ring. Control thread, as all below. */
+void decisions_take(struct decisions *d);
+uint64_t decisions_lost(struct decisions *d); /* since the start */
 const struct decision_record *decisions_find(struct decisions *d, uint64_t id);
 const struct decision_record *decisions_last(struct decisions *d, const char *who);
 size_t decisions_count(const struct decisions *d);

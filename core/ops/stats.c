@@ -145,6 +145,7 @@ static json_t *list_json(const struct stats_source *s)
 	set(o, "entries", json_integer((json_int_t)f.entries));
 	set(o, "denials", json_integer((json_int_t)f.denials));
 	set(o, "failures", json_integer((json_int_t)f.failures));
+	set(o, "members_unknown", json_integer((json_int_t)f.members_unknown));
 	json_t *problem = f.problem[0] ? json_string(f.problem) : NULL;
 	set(o, "problem", problem ? problem : json_null());
 	return o;

@@ -5,6 +5,7 @@
 #include "core/base/metrics.h"
 #include "core/base/request_log.h"
 #include "core/relay/authlist_sync.h"
+#include "store/decisions.h"
 
 /* Filled in by the server; all borrowed, and alive as long as statistics are served. */
 struct stats_source {
@@ -15,6 +16,7 @@ struct stats_source {
 	usec_t started_wall;                   /* clock_wall() */
 	const struct request_log *request_log; /* NULL: none */
 	const struct authlist_sync *list;      /* of authorized servers; NULL: none */
+	struct decisions *decisions;           /* records of them; NULL: none */
 	const char *loopback_caller;           /* the account of the test switch; NULL: authentication is on */
 	/* NULL: ready; else why not, in words. draining is part of it. */
 	const char *(*not_ready_reason)(void *context);

@@ -178,6 +178,16 @@ static double list_failures(const struct stats_source *s)
 	return (double)list_facts(s).failures;
 }
 
+static double list_members_unknown(const struct stats_source *s)
+{
+	return (double)list_facts(s).members_unknown;
+}
+
+static double decision_records_lost(const struct stats_source *s)
+{
+	return s->decisions ? (double)decisions_lost(s->decisions) : 0;
+}
+
 static double resident(const struct stats_source *s)
 {
 	return (double)resident_bytes();
@@ -224,6 +234,12 @@ static const struct stats_fact facts[] = {
         {"rms_connector_list_entries", "gauge", "Entries of the list of authorized servers", list_entries},
         {"rms_connector_list_denials", "gauge", "Deny entries of the list of authorized servers", list_denials},
         {"rms_connector_list_failures_total", "counter", "Readings of the list that failed", list_failures},
+        {"rms_connector_list_members_unknown", "gauge",
+         "Entries and denials of which the directory has not told who is in them, or too long ago: callers who might "
+         "be are answered 429",
+         list_members_unknown},
+        {"rms_connector_decision_records_lost_total", "counter",
+         "Decisions that explain cannot tell of, because too many came at once", decision_records_lost},
         {"process_start_time_seconds", "gauge", "When the process started, in seconds since 1970", start_time},
         {"process_cpu_seconds_total", "counter", "Processor time used, user and system", cpu},
         {"process_resident_memory_bytes", "gauge", "Resident memory", resident},

@@ -447,6 +447,7 @@ void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *o
 	out->generation = authlist_generation(s->current);
 	out->entries = authlist_rows_of(s->current)->entry_count;
 	out->denials = authlist_rows_of(s->current)->denial_count;
+	out->members_unknown = authlist_members_unknown(s->current, now);
 	out->age = authlist_age(s->current, now);
 	crypto_hex(authlist_hash(s->current), AUTHLIST_HASH_BYTES, out->hash);
 }

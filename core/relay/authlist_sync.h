@@ -49,9 +49,10 @@ struct authlist_facts {
 	bool loaded, too_old;
 	bool from_copy; /* kept from before the start, and its source has not said it since */
 	uint64_t generation, entries, denials, failures;
-	usec_t age;        /* since the source was last read well; without any: since the start */
-	char hash[65];     /* "" without a list */
-	char problem[640]; /* why the last reading failed; "" when it went well */
+	uint64_t members_unknown; /* rows that cannot be decided by because the directory has not told who is in them */
+	usec_t age;               /* since the source was last read well; without any: since the start */
+	char hash[65];            /* "" without a list */
+	char problem[640];        /* why the last reading failed; "" when it went well */
 };
 void authlist_sync_facts(const struct authlist_sync *s, struct authlist_facts *out);
 /* NULL: there is a list to decide by; else in words why not, for /readyz. */

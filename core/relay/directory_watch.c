@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHUNK = 500, NAME_BYTES = 128, DOMAINS_AWAY_MAX = 32 };
+enum { CHUNK = 500, NAME_BYTES = 128, DOMAINS_AWAY_MAX = 32, LEFT_OUT_NAMED = 5 };
 
 /* A group to be asked about. */
 struct target {
@@ -33,6 +33,8 @@ struct round {
 	size_t away_count;
 	bool members_changed;
 	size_t failures, never_known;
+	size_t left_out; /* groups for which there is no place; the first of them by name: */
+	char left_out_names[LEFT_OUT_NAMED * (NAME_BYTES + SID_TEXT_BYTES + 8)];
 	char failed[NAME_BYTES + SID_TEXT_BYTES + 4], problem[AUTHD_PROBLEM_BYTES]; /* the first */
 };
 
@@ -95,9 +97,23 @@ static void target_failed(struct directory_watch *w, const struct target *t, con
 		w->round.never_known++;
 }
 
+static void tell_left_out(const struct round *r)
+{
+	if (r->left_out)
+		event_log(EVENT_LIST_FAILED,
+		          "more than %d groups on the list need an answer of the directory, so it is not asked about "
+		          "%zu: "
+		          "%s%s. Callers who might be in them are answered 429: write \"kind\" for what is an account "
+		          "or a "
+		          "security group, and put distribution groups together into fewer",
+		          GROUPS_ASKED_MAX, r->left_out, r->left_out_names,
+		          r->left_out > LEFT_OUT_NAMED ? " and more" : "");
+}
+
 static void finish(struct directory_watch *w)
 {
 	struct round r = w->round;
+	tell_left_out(&r);
 	if (r.failures)
 		event_log(EVENT_LIST_FAILED,
 		          "the directory did not answer about %zu of the groups and accounts on the list, first %s: "
@@ -273,11 +289,26 @@ static void ask_next(struct directory_watch *w)
 
 /* ---- the beginning of one ---- */
 
+/* A ticket may show a security group, so its denial is not without effect. */
+static void leave_out(struct round *r, const struct authlist_object *o, enum authlist_members_need need)
+{
+	char id[AUTHLIST_ID_BYTES];
+	size_t n = strlen(r->left_out_names);
+	if (need != MEMBERS_MUST || r->left_out++ >= LEFT_OUT_NAMED)
+		return;
+	snprintf(r->left_out_names + n, sizeof(r->left_out_names) - n, "%s%.*s%s%s%s", n ? ", " : "", NAME_BYTES,
+	         o->name ? o->name : "", o->name ? " (" : "", authlist_object_id(o, id), o->name ? ")" : "");
+}
+
 static void add_target(struct round *r, const struct authlist_object *o, enum authlist_kind kind,
                        enum authlist_members_need need)
 {
-	if (need == MEMBERS_NO_NEED || r->target_count == GROUPS_ASKED_MAX)
+	if (need == MEMBERS_NO_NEED)
 		return;
+	if (r->target_count == GROUPS_ASKED_MAX) {
+		leave_out(r, o, need);
+		return;
+	}
 	struct target *t = &r->targets[r->target_count++];
 	*t = (struct target){.sid = o->sid, .may_be_ticket = !o->expand && kind != AUTHLIST_KIND_DISTRIBUTION};
 	snprintf(t->name, sizeof(t->name), "%s", o->name ? o->name : "");

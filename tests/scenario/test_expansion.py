@@ -141,6 +141,7 @@ def test_while_nobody_knows_who_is_in_it_callers_are_deferred(place):
     relay = place(LIST, directory=directory)
     text = relay.event(3001)["text"]
     assert sid(DIST) in text and "no controller of CORP.TEST answers; mend it" in text and "429" in text
+    assert relay.metric("list_members_unknown") == 1 and relay.stats()["authorized_servers"]["members_unknown"] == 1
     for name in ("exch", "guest"):
         got = relay.ask(post(name))
         assert got.status == 429 and got.header("Retry-After")
@@ -150,6 +151,24 @@ def test_while_nobody_knows_who_is_in_it_callers_are_deferred(place):
     relay.signal(signal.SIGHUP)
     eventually(lambda: status(relay, "exch") == 200)
     assert status(relay, "guest") == 403
+    assert relay.metric("list_members_unknown") == 0 and relay.stats()["authorized_servers"]["members_unknown"] == 0
+
+
+def test_groups_beyond_those_that_are_asked_about_are_named(place):
+    """C07: 2,000 of them; the event names the rest, and who might be in them is deferred."""
+    directory = Directory()
+    directory.ask_members = lambda question: {"ok": True, "members": [], "disabled": [], "truncated": False}
+    relay = place(LIST, deny=[(50000 + i, "distribution") for i in range(2002)], directory=directory)
+    text = relay.event(3001, 30)["text"]
+    assert "more than 2000 groups" in text and "429" in text
+    named = re.search(r"not asked about 3: (\S+), (\S+), (\S+)\. Callers", text).groups()
+    assert named[2] == sid(DIST) and not set(named) & {one.get("sid") for one in relay.authd.questions}
+    assert relay.metric("list_members_unknown") == 3 and len(relay.events(3001)) == 1
+    assert status(relay, "share") == 429 and "denied group" in detail(relay)
+    relay.write(LIST, deny=[(50000 + i, "distribution") for i in range(1998)] + [(60000, "group"), (60001, "user")])
+    relay.signal(signal.SIGHUP)
+    eventually(lambda: status(relay, "share") == 200, 30)
+    assert relay.metric("list_members_unknown") == 0
 
 
 def test_what_was_known_stays_in_force_when_the_directory_is_away(place):

@@ -67,7 +67,8 @@ static void note(struct decisions *d, uint64_t first, uint64_t count)
 		if (i % 500 == 499)
 			decisions_take(d);
 	}
-	assert_int_equal(decisions_take(d), 0);
+	decisions_take(d);
+	assert_int_equal(decisions_lost(d), 0);
 }
 
 /* What the keeper does. */
@@ -174,8 +175,10 @@ static void what_does_not_fit_into_the_inbox_is_counted(void **state)
 		struct decision_record r = record(i);
 		decisions_note(d, &r);
 	}
-	assert_int_equal(decisions_take(d), 5);
-	assert_int_equal(decisions_take(d), 0);
+	decisions_take(d);
+	assert_int_equal(decisions_lost(d), 5);
+	decisions_take(d);
+	assert_int_equal(decisions_lost(d), 5);
 	assert_non_null(decisions_find(d, DECISIONS_INBOX));
 	decisions_close(d);
 }
