@@ -17,7 +17,8 @@ struct super_users {
 	uv_timer_t timer;
 	json_t *known; /* {SID of the group: {SID of a member: true}} */
 	json_t *queue; /* of a round: [{"sid", "name"}] */
-	json_t *new;   /* SIDs that came to the group at queue[at], and how many there were before */
+	json_t *new;   /* SIDs that came to the group at queue[at], and how many there were before; NULL: none came */
+	bool first;    /* the group itself is new: these are all */
 	size_t at, before;
 	bool asking, dirty, closing;
 	uint64_t generation; /* of the list of the last round */
@@ -101,8 +102,14 @@ static void tell(struct super_users *s, const json_t *accounts)
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.100s%s%.80s%s", i ? ", " : "", name,
 		                      *name ? " (" : "", json_string_value(sid), *name ? ")" : "");
 	}
-	event_log(EVENT_SUPER_USERS_GREW, "%.200s %s: %zu new among what were %zu: %s%s", text_of(group, "name"),
-	          text_of(group, "sid"), count, s->before, text, i < count ? " and more" : "");
+	if (s->first)
+		event_log(EVENT_SUPER_USERS_ADDED, "%.200s %s: %zu account%s%s%s%s", text_of(group, "name"),
+		          text_of(group, "sid"), count, count == 1 ? "" : "s", count ? ": " : "", text,
+		          i < count ? " and more" : "");
+	else
+		event_log(EVENT_SUPER_USERS_GREW, "%.200s %s: %zu new among what were %zu: %s%s",
+		          text_of(group, "name"), text_of(group, "sid"), count, s->before, text,
+		          i < count ? " and more" : "");
 	json_decref(s->new);
 	s->new = NULL;
 }
@@ -115,15 +122,19 @@ static void on_named(void *data, const json_t *answer, struct err why)
 	ask_next(s);
 }
 
-/* What is new against old; old NULL: the group is seen for the first time, and whoever added it has seen its members. */
+/* What is new against old; old NULL: the group is seen for the first time. Whoever added it by hand to a file was not asked to confirm how many its
+ * members are. */
 static void compare(struct super_users *s, const json_t *old, const json_t *now)
 {
 	const char *member;
 	json_t *value;
 	s->before = json_object_size(old);
+	s->first = !old;
+	if (s->first)
+		s->new = json_array();
 	json_object_foreach((json_t *)(uintptr_t)now, member, value)
 	{
-		if (!old || json_object_get(old, member))
+		if (json_object_get(old, member))
 			continue;
 		if (!s->new)
 			s->new = json_array();
@@ -161,7 +172,7 @@ static void on_members(void *data, const json_t *answer, struct err why)
 		s->dirty |= !old || !json_equal(old, now);
 		json_object_set_new(s->known, group, now);
 	}
-	if (s->new &&ask_names(s))
+	if (json_array_size(s->new) && ask_names(s))
 		return;
 	if (s->new)
 		tell(s, NULL);

@@ -117,6 +117,7 @@ def test_a_group_of_super_users_that_grows_is_told(directed):
     relay = directed(**{"list.refresh_s": 1})
     members = relay.directory.inside[f"{DOMAIN}-1104"]
     eventually(lambda: len(kept(relay).get(f"{DOMAIN}-1104", {})) == 2, 15)
+    assert relay.events(4045) == []
     members.append(f"{DOMAIN}-1121")
     text = relay.event(4045, 15)["text"]
     assert "CORP\\Exchange Servers S-1-5-21-1-2-3-1104: 1 new among what were 2: CORP\\FS02$ (S-1-5-21-1-2-3-1121)" in text
@@ -132,6 +133,25 @@ def test_a_group_of_super_users_that_grows_is_told(directed):
     relay.start()
     eventually(lambda: len(relay.events(4045)) == 2, 15)
     assert "CORP\\svc-sp" in relay.events(4045)[1]["text"]
+
+
+def test_a_group_of_super_users_that_a_file_brings_is_told_with_its_accounts(directed, place):
+    """C05: nobody confirmed how many they are; once, also over a restart; a single account is no group."""
+    relay = directed()
+    text = relay.event(4046, 15)["text"]
+    assert "CORP\\Exchange Servers S-1-5-21-1-2-3-1104: 2 accounts: CORP\\EXCH1$ (S-1-5-21-1-2-3-1130), CORP\\EXCH2$ (S-1-5-21-1-2-3-1131)" in text
+    relay.directory.inside[f"{DOMAIN}-1160"] = []
+    put_list(place, {**LIST, "entries": LIST["entries"] + [
+        {"sid": f"{DOMAIN}-1160", "kind": "group", "role": "exchange", "added": "2026-11-25T00:00:00Z"},
+        {"sid": f"{DOMAIN}-1150", "kind": "user", "role": "exchange", "added": "2026-11-25T00:00:00Z"}]})
+    result("policy", "refresh", relay=relay)
+    eventually(lambda: len(relay.events(4046)) == 2, 15)
+    assert " S-1-5-21-1-2-3-1160: 0 accounts" in relay.events(4046)[1]["text"]
+    relay.stop()
+    relay.directory.inside[f"{DOMAIN}-1160"].append(f"{DOMAIN}-1121")
+    relay.start()
+    assert "1 new among what were 0: CORP\\FS02$" in relay.event(4045, 15)["text"]
+    assert len(relay.events(4046)) == 2
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"S-1-5-21-1-2-3-1104": [1]}', '{"a": {"b": 7}}'])
@@ -225,26 +245,6 @@ def test_explain_asks_for_the_groups(directed, place):
     assert told["verdict"] == "no" and told["groups_from"] == "none" and "no controller" in told["groups_problem"]
 
 
-def test_auth_status_tells_keys_directories_refusals_and_problems(directed):
-    relay = directed()
-    told = result("auth", "status", relay=relay)
-    assert told["version"] == "0.1" and told["accepted"] == 12 and told["ntlm"] == "off" and told["keytab_state"] == "good"
-    assert told["keys"][0]["principal"] == "HTTP/rms.corp.test@CORP.TEST" and told["keys"][0]["kvno"] == 3 and told["keys"][0]["made"].startswith("2026-")
-    assert told["refused"][0]["reason"] == "NO_KEY_FOR_SPN" and told["refused"][0]["count"] == 3 and told["refused"][0]["means"]
-    assert [(row["realm"], row["directory"]) for row in told["realms"]] == [("CORP.TEST", "reached"), ("EXAMPLE.ORG", "none")]
-    assert [row["about"] for row in told["problems"]] == ["keytab"]
-    said = ctl("auth", "status", relay=relay)
-    assert said.returncode == 0 and "rms-connector-authd answers: version 0.1" in said.stdout and "dc1.corp.test" in said.stdout
-    relay.directory.away = AWAY
-    told = result("auth", "status", relay=relay)
-    assert told["realms"][0]["directory"] == "NOT REACHED" and told["problems"][1]["mend"] == "check DNS and port 389"
-    relay.authd.die()
-    assert "nobody can be authenticated" in refusal("auth", "status", relay=relay, code=69)
-
-
-# ---- what goes wrong on the way ----
-
-def test_authd_that_dies_or_says_nonsense_in_the_middle_is_told(directed):
 # ---- denials ----
 
 @pytest.mark.parametrize("who, kind", [
@@ -291,6 +291,26 @@ def test_a_denial_with_its_kind_puts_off_nobody_else(directed):
     assert status() == 403
 
 
+def test_auth_status_tells_keys_directories_refusals_and_problems(directed):
+    relay = directed()
+    told = result("auth", "status", relay=relay)
+    assert told["version"] == "0.1" and told["accepted"] == 12 and told["ntlm"] == "off" and told["keytab_state"] == "good"
+    assert told["keys"][0]["principal"] == "HTTP/rms.corp.test@CORP.TEST" and told["keys"][0]["kvno"] == 3 and told["keys"][0]["made"].startswith("2026-")
+    assert told["refused"][0]["reason"] == "NO_KEY_FOR_SPN" and told["refused"][0]["count"] == 3 and told["refused"][0]["means"]
+    assert [(row["realm"], row["directory"]) for row in told["realms"]] == [("CORP.TEST", "reached"), ("EXAMPLE.ORG", "none")]
+    assert [row["about"] for row in told["problems"]] == ["keytab"]
+    said = ctl("auth", "status", relay=relay)
+    assert said.returncode == 0 and "rms-connector-authd answers: version 0.1" in said.stdout and "dc1.corp.test" in said.stdout
+    relay.directory.away = AWAY
+    told = result("auth", "status", relay=relay)
+    assert told["realms"][0]["directory"] == "NOT REACHED" and told["problems"][1]["mend"] == "check DNS and port 389"
+    relay.authd.die()
+    assert "nobody can be authenticated" in refusal("auth", "status", relay=relay, code=69)
+
+
+# ---- what goes wrong on the way ----
+
+def test_authd_that_dies_or_says_nonsense_in_the_middle_is_told(directed):
     relay = directed()
     for answer in ("die", {}, {"ok": True}, {"ok": True, "objects": 7}, {"ok": True, "objects": [7]}, {"ok": True, "objects": [{"sid": "x"}]},
                    {"ok": True, "objects": [{"sid": "S-1-5-32-544", "name": "BUILTIN\\Administrators", "kind": "group"}]}):
