@@ -296,7 +296,7 @@ def test_a_renamed_account_gets_keys_of_both_salts(lab, account, daemon):
     assert problems(wire.ask("keytab_check")) == [] and wire.ask("find", text="alice")["ok"]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(700)  # as other users of the lab: they may make the domains
 def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, administered, cloud, tmp_path):
     """E03: E04: two nodes with a copy of the keytab each, callers with old tickets and callers who always get new ones: no answer of 401 to a token."""
     files = [tmp_path / f"node{number}.keytab" for number in range(2)]
@@ -351,10 +351,16 @@ def test_nobody_is_refused_while_the_password_changes(lab, account, daemon, admi
             long.wait()
         last = load(tmp_path, *urls, *fixed, "--credentials", cache, "--requests", 20, "--connections", 4)
     assert not others.is_alive()
+    late = 0
     for done in (first, long, last, *fresh):
         # On a machine that is too busy a caller may be told to come again; none may be told that it is nobody.
         assert done.report and done["completed"] > 0 and done["authentication.refused"] == 0, done.out
         assert "200" in done["status"] and set(done["status"]) <= {"200", "429"}, done.out
+        late += done["status"].get("429", 0)
+        # Every other request has its answer; only a run at a rate that is ended has some that were due and had no connection yet.
+        wrong = {kind: count for kind, count in done["errors_by_kind"].items() if count}
+        assert set(wrong) <= ({"unsent"} if done is long else set()), wrong
+        assert done["errors"] == done["status"].get("429", 0) + sum(wrong.values()), done.out
     told = [authd.connect().ask("status") for authd in authds]
     assert [one["refused"] for one in told] == [{}, {}]
-    assert sum(one["accepted"] for one in told) >= sum(done["status.200"] for done in (first, long, last, *fresh)), told
+    assert 0 <= sum(one["accepted"] for one in told) - sum(done["status.200"] for done in (first, long, last, *fresh)) <= late, told
