@@ -360,13 +360,14 @@ struct belonging {
 	struct sids groups;
 };
 
+/* As of a PAC (identity.c): what is of no domain, as the controller's own BUILTIN groups, says nothing about who may come in. */
 static bool read_tokens(void *context, struct directory_entry *e)
 {
 	struct belonging *b = context;
 	struct slice bytes;
 	struct sid sid;
 	for (size_t i = 0; directory_entry_value(e, "tokenGroups", i, &bytes); i++)
-		if (sid_read(bytes, &sid) == bytes.len)
+		if (sid_read(bytes, &sid) == bytes.len && sid_is_domain_object(&sid))
 			sids_add(&b->groups, &sid);
 	return true;
 }

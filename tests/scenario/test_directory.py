@@ -96,6 +96,8 @@ def test_groups_of_an_account_are_those_of_its_ticket(lab, authd, tmp_path):
     answer = authd.ask("groups", sid=lab.sid("SRV1$"))
     assert answer["account"]["kind"] == "computer"
     assert {lab.sid("Exchange Servers"), lab.sid("RMS Connector Clients")} <= set(answer["groups"])
+    # tokenGroups has BUILTIN\Users (S-1-5-32-545) for every account: SIDs of no domain are no groups, wherever they come from.
+    assert all(one.startswith("S-1-5-21-") for one in [*answer["groups"], *authd.ask("groups", sid=lab.sid("alice"))["groups"]])
     reply = authd.token(kerberos_token(lab, lab.ticket("SRV1$", tmp_path)))
     assert (reply.outcome, reply.account, reply.sid) == (DONE, "CORP\\SRV1$", lab.sid("SRV1$")), reply
     assert {lab.sid("Exchange Servers"), lab.sid("RMS Connector Clients"), reply.sid} <= set(reply.sids)

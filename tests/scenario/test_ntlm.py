@@ -108,6 +108,7 @@ def test_users_and_computers_prove_themselves_with_their_groups(lab, front, spne
         assert first.outcome == CONTINUE and first.conversation
         assert (last.outcome, last.mechanism, last.sid) == (DONE, 2, lab.sid(account))
         assert last.account.lower() == f"corp\\{account}".lower() and lab.sid("RMS Connector Clients") in last.sids
+        assert all(one.startswith("S-1-5-21-") for one in last.sids), "E10: BUILTIN groups, which tokenGroups has too, do not count"
         assert bool(last.answer) == spnego
 
 
