@@ -5,6 +5,7 @@
 #include "core/relay/ntlm_callers.h"
 #include "proto/rms_op.h"
 #include "proto/uri.h"
+#include "store/state_lock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -360,15 +361,18 @@ static struct err open_decisions(struct server *s)
 	return OK;
 }
 
-/* Another process on it is a mistake that must not wait to be noticed; without a state the node serves all the same. */
+/* Another process on it is a mistake that must not wait to be noticed; without a state the node serves all the same, and the directory stays its own. */
 static struct err open_state(struct server *s)
 {
 	static char problem[DB_PROBLEM_BYTES];
-	if (!s->settings->node_state_directory[0])
+	const char *directory = s->settings->node_state_directory;
+	if (!directory[0])
 		return OK;
-	struct err failed = state_open(s->settings->node_state_directory, &s->kept, problem);
+	struct err failed = state_lock_take(directory, &s->state_lock, problem);
 	if (failed.sys == -EBUSY)
 		return failed;
+	if (!failed.code)
+		failed = state_open(directory, &s->kept, problem);
 	if (failed.code)
 		event_log(EVENT_STATE_FAILED, "%s", problem[0] ? problem : err_text(failed));
 	else if (problem[0] && state_read_only(s->kept))
@@ -424,7 +428,7 @@ static void warn_about_certificates(const struct server *s)
 
 struct err server_init(struct server *s, const struct settings *settings, const char **where)
 {
-	*s = (struct server){.settings = settings};
+	*s = (struct server){.settings = settings, .state_lock = -1};
 	*where = "node.state_directory";
 	TRY(open_state(s)); /* both before there are threads and signal handlers: it forks */
 	TRY(open_decisions(s));
@@ -520,6 +524,7 @@ void server_done(struct server *s)
 	loop_done(&s->loop);
 	state_close(s->kept);
 	decisions_close(s->decisions);
+	state_lock_release(s->state_lock); /* last: nothing of the directory is open any more */
 }
 
 const char *server_not_ready(const struct server *s)

@@ -20,9 +20,10 @@ struct server {
 	struct credentials credentials;
 	struct tls_ticket_keys tickets;
 	struct request_log *request_log;
-	struct state *kept;             /* owned; NULL: node.state_directory is not set or cannot be used */
-	struct authd_ask *asks;         /* owned; NULL: nobody is authenticated here, or the workers have ended */
-	struct decisions *decisions;    /* owned */
+	int state_lock;              /* of node.state_directory, until the end; -1: it is not set or cannot be locked */
+	struct state *kept;          /* owned; NULL: node.state_directory is not set or cannot be used */
+	struct authd_ask *asks;      /* owned; NULL: nobody is authenticated here, or the workers have ended */
+	struct decisions *decisions; /* owned */
 	struct decision_keeper *keeper; /* owned; NULL once the workers have ended */
 	struct authlist_sync *list;     /* owned; NULL once the workers have ended */
 	struct worker *workers;

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,8 +23,7 @@ struct db {
 	MDB_env *env;
 	MDB_dbi dbi;
 	bool read_only;
-	int lock_fd;
-	char path[PATH_BYTES], lock_path[PATH_BYTES];
+	char path[PATH_BYTES];
 	size_t map_bytes;
 };
 
@@ -34,7 +32,7 @@ const char *db_strerror(int sys)
 	return mdb_strerror(sys < 0 && sys > -1000 ? -sys : sys);
 }
 
-/* LMDB's own locks are left out: the lock of the whole file is held, and db.h allows one thread at a time. */
+/* LMDB's own locks are left out: state_lock.h keeps other processes away, and db.h allows one thread at a time. */
 static int open_env(const struct db *d, MDB_env **env)
 {
 	int failed = mdb_env_create(env);
@@ -133,10 +131,12 @@ static bool practise(MDB_env *env)
 	return failed == 0 || failed == MDB_MAP_FULL;
 }
 
-static _Noreturn void look_at_all(const struct db *d)
+static _Noreturn void look_at_all(const struct db *d, pid_t parent)
 {
 	static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGTERM, SIGINT};
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It shares the lock of state_lock.h, and must not keep it after the parent was killed, also before this line. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(1);
 	for (size_t i = 0; i < ARRAY_COUNT(deadly); i++)
 		signal(deadly[i], SIG_DFL);
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0});
@@ -160,9 +160,9 @@ static _Noreturn void look_at_all(const struct db *d)
 static bool examine_in_child(const struct db *d, char wrong[static DB_CHECK_WORDS])
 {
 	int status = 0;
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 	if (child == 0)
-		look_at_all(d);
+		look_at_all(d, parent);
 	while (child > 0 && waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return false;
@@ -179,25 +179,14 @@ static struct err cannot(char problem[static DB_PROBLEM_BYTES], const char *path
 	return ERR_OF(FILE, .sys = -error, .what = problem);
 }
 
-/* Held until the process ends: the file says who may map the other one. */
-static struct err take_lock(struct db *d, char problem[static DB_PROBLEM_BYTES])
+/* A file system or a directory that cannot be written holds what is there, and takes nothing new. */
+static struct err find_out_read_only(struct db *d, const char *directory, char problem[static DB_PROBLEM_BYTES])
 {
-	d->lock_fd = open(d->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, MODE);
-	if (d->lock_fd < 0 && (errno == EROFS || errno == EACCES)) {
-		int why = errno;
-		d->lock_fd = open(d->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		d->read_only = d->lock_fd >= 0;
-		errno = why;
-	}
-	if (d->lock_fd < 0)
-		return cannot(problem, d->lock_path, "cannot be made", errno);
-	if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return OK;
-	if (errno != EWOULDBLOCK)
-		return cannot(problem, d->lock_path, "cannot be locked", errno);
-	snprintf(problem, DB_PROBLEM_BYTES,
-	         "%.300s is in use by another process: give each node a node.state_directory of its own", d->path);
-	return ERR_OF(FILE, .sys = -EBUSY, .what = problem);
+	int why = access(directory, W_OK) ? errno : 0;
+	if (why && access(d->path, F_OK))
+		return cannot(problem, d->path, "cannot be made", why);
+	d->read_only = why || (access(d->path, W_OK) && errno != ENOENT);
+	return OK;
 }
 
 /* wrong: "" when it may be mapped, or is not there. */
@@ -215,14 +204,13 @@ static struct err examine(struct db *d, char wrong[static DB_CHECK_WORDS], char 
 	return OK;
 }
 
-static struct err move_aside(struct db *d, const char *wrong, char problem[static DB_PROBLEM_BYTES])
+enum { ASIDE_BYTES = PATH_BYTES + 32 };
+
+static struct err move_aside(struct db *d, char aside[static ASIDE_BYTES], char problem[static DB_PROBLEM_BYTES])
 {
-	char aside[PATH_BYTES + 32];
-	snprintf(aside, sizeof(aside), "%s.damaged-%lld", d->path, (long long)time(NULL));
+	snprintf(aside, ASIDE_BYTES, "%s.damaged-%lld", d->path, (long long)time(NULL));
 	if (rename(d->path, aside))
 		return cannot(problem, d->path, "is damaged and cannot be moved aside", errno);
-	snprintf(problem, DB_PROBLEM_BYTES, "%.150s: %s; it was moved to %.200s and a new one made", d->path, wrong,
-	         aside);
 	return OK;
 }
 
@@ -238,22 +226,31 @@ static int open_tree(struct db *d)
 	return failed;
 }
 
-static struct err open_locked(struct db *d, char problem[static DB_PROBLEM_BYTES])
+static struct err open_file(struct db *d, const char *directory, char problem[static DB_PROBLEM_BYTES])
 {
-	char wrong[DB_CHECK_WORDS];
-	TRY(take_lock(d, problem));
-	if (!d->read_only && access(d->path, W_OK) && errno != ENOENT)
-		d->read_only = true;
+	char wrong[DB_CHECK_WORDS], aside[ASIDE_BYTES];
+	TRY(find_out_read_only(d, directory, problem));
 	TRY(examine(d, wrong, problem));
 	if (*wrong)
-		TRY(move_aside(d, wrong, problem));
+		TRY(move_aside(d, aside, problem));
+	struct stat st;
+	bool there = stat(d->path, &st) == 0 && st.st_size > 0;
 	int failed = open_env(d, &d->env);
 	if (!failed)
 		failed = open_tree(d);
 	if (failed) {
-		snprintf(problem, DB_PROBLEM_BYTES, "%.300s cannot be opened: %s", d->path, db_strerror(failed));
+		if (!there)
+			unlink(d->path); /* half a new file would be damage at the next start */
+		size_t n = (size_t)snprintf(problem, DB_PROBLEM_BYTES, "%.150s cannot be opened: %.60s", d->path,
+		                            db_strerror(failed));
+		if (*wrong)
+			snprintf(problem + n, DB_PROBLEM_BYTES - n,
+			         "; the one before was damaged and is now %.200s, where it takes room", aside);
 		return ERR_OF(FILE, .sys = failed > 0 ? -failed : failed, .what = problem);
 	}
+	if (*wrong)
+		snprintf(problem, DB_PROBLEM_BYTES, "%.150s: %.100s; it was moved to %.200s and a new one made",
+		         d->path, wrong, aside);
 	if (d->read_only)
 		snprintf(problem, DB_PROBLEM_BYTES, "%.300s can be read but not written", d->path);
 	return OK;
@@ -267,15 +264,12 @@ struct err db_open(const char *directory, const char *name, size_t map_bytes, st
 	struct db *d = calloc(1, sizeof(*d));
 	if (!d)
 		return ERR_OF(NO_MEMORY);
-	d->lock_fd = -1;
 	d->map_bytes = map_bytes;
-	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", directory, name) >= sizeof(d->path) - sizeof(".lock")) {
+	if ((size_t)snprintf(d->path, sizeof(d->path), "%s/%s", directory, name) >= sizeof(d->path)) {
 		db_close(d);
 		return cannot(problem, directory, "cannot hold the file", ENAMETOOLONG);
 	}
-	memcpy(d->lock_path, d->path, sizeof(d->lock_path));
-	strcat(d->lock_path, ".lock");
-	struct err failed = open_locked(d, problem);
+	struct err failed = open_file(d, directory, problem);
 	if (failed.code)
 		db_close(d);
 	else
@@ -289,8 +283,6 @@ void db_close(struct db *d)
 		return;
 	if (d->env)
 		mdb_env_close(d->env);
-	if (d->lock_fd >= 0)
-		close(d->lock_fd);
 	free(d);
 }
 

@@ -1,5 +1,6 @@
 /* One LMDB environment in one file, synced at each commit; the only home of lmdb.h. Keys are short names, values whole records with checksums of
- * their own. It belongs to one process (a lock beside the file says so) and to one thread at a time. Calls block: start, and the thread pool.
+ * their own. It belongs to one process, which holds the lock of its directory (state_lock.h), and to one thread at a time. Calls block: start, and the
+ * thread pool.
  *
  * What LMDB maps it believes: a file that was cut is SIGBUS, a damaged page an abort. So before it is mapped its last page is compared with its size,
  * and a child process walks all of it and tries a write; where the child dies, the file is moved aside and a new one made. */
@@ -13,9 +14,9 @@ struct db;
 
 enum { DB_PROBLEM_BYTES = 512 };
 
-/* The file directory/name with name.lock beside it; directory must exist. Forks once: before threads run. map_bytes: the largest it can become.
+/* The file directory/name; directory must exist, and be locked. Forks once: before threads run. map_bytes: the largest it can become.
  * problem: "" when all is well; on success else what was wrong and where the old file is now, or that the file can only be read.
- * ERR_FILE with words in problem; sys is -EBUSY when another process has it. ERR_NO_MEMORY. */
+ * ERR_FILE with words in problem. ERR_NO_MEMORY. */
 struct err db_open(const char *directory, const char *name, size_t map_bytes, struct db **out,
                    char problem[static DB_PROBLEM_BYTES]);
 void db_close(struct db *d);

@@ -30,7 +30,7 @@ enum {
 
 struct decisions;
 
-/* directory: of the state; NULL: they are kept in memory only. Before threads run: it forks. Reads what is there. problem as db_open() gives it, also
+/* directory: of the state, whose lock is held (state_lock.h); NULL: they are kept in memory only. Before threads run: it forks. Reads what is there. problem as db_open() gives it, also
  * on success, when then they are in memory only. ERR_NO_MEMORY. */
 struct err decisions_open(const char *directory, struct decisions **out, char problem[static DB_PROBLEM_BYTES]);
 void decisions_close(struct decisions *d);

@@ -6,7 +6,7 @@
 
 struct state;
 
-/* Before threads run. Errors and problem as db_open() gives them. */
+/* Before threads run, with the lock of state_lock.h. Errors and problem as db_open() gives them. */
 struct err state_open(const char *directory, struct state **out, char problem[static DB_PROBLEM_BYTES]);
 void state_close(struct state *s);
 bool state_read_only(const struct state *s);

@@ -299,11 +299,16 @@ static void on_listener_closed(struct listener *l)
 	free_when_empty(v);
 }
 
-static struct err wrong(const char *setting, const char *what)
+static const char *words(const char *setting, const char *what)
 {
 	static _Thread_local char text[640];
 	snprintf(text, sizeof(text), "%s: %s", setting, what);
-	return ERR_OF(SETTINGS, .what = text);
+	return text;
+}
+
+static struct err wrong(const char *setting, const char *what)
+{
+	return ERR_OF(SETTINGS, .what = words(setting, what));
 }
 
 static struct err read_allow(struct stats_server *v, const struct settings *s)
@@ -362,8 +367,8 @@ struct err stats_server_open(struct loop *main_loop, const struct settings *s, c
 	struct err e = prepare(v, s, &address);
 	if (!e.code) {
 		e = listener_open(&v->listener, main_loop, (struct sockaddr *)&address, false, 16);
-		if (e.code)
-			e = wrong("stats.address", err_text(e));
+		if (e.code) /* as with the other listeners: the setting may be right, and the address free a moment later */
+			e = ERR_OF(NETWORK, .sys = e.sys, .what = words("stats.address", err_text(e)));
 		v->listening = v->listener.loop && uv_handle_get_type((uv_handle_t *)&v->listener.tcp) == UV_TCP;
 	}
 	if (e.code) {

@@ -7,8 +7,9 @@
 
 struct stats_server;
 
-/* Listens when it returns. stats.address empty: *out = NULL, OK. On failure err.what says what is wrong with which setting (for the thread's next call).
- * s is read here only; source must live until stats_server_close() has ended. */
+/* Listens when it returns. stats.address empty: *out = NULL, OK. On failure err.what says what is wrong with which setting (for the thread's next call):
+ * ERR_SETTINGS when it has to be changed, ERR_NETWORK when the address cannot be had now. s is read here only; source must live until
+ * stats_server_close() has ended. */
 struct err stats_server_open(struct loop *main_loop, const struct settings *s, const struct stats_source *source,
                              struct stats_server **out);
 /* Stops listening and closes its connections; frees itself over the next turns of the loop. NULL is fine. */

@@ -19,6 +19,7 @@ import time
 from support import soap
 from support.campaign import Progress, hands, lab, main
 from support.fake_authd import DOMAIN, FakeAuthd, done, kerberos, refused, word_in
+from support.node import Node
 from support.upstream import answer
 from support.wait import eventually
 
@@ -141,11 +142,14 @@ class Lane:
 
     def damage(self, rng):
         """What is done to the state; None: nothing."""
-        path, kind = self.inside / "state", rng.choice([None, None, "cut", "emptied", "spoiled", "garbage", "lock"])
+        path, kind = self.inside / "state", rng.choice([None, None, "cut", "emptied", "spoiled", "garbage", "deleted"])
         if not path.exists():
             return None
         size = path.stat().st_size
-        with contextlib.suppress(OSError), open(self.inside / "state-lock" if kind == "lock" else path, "r+b") as file:
+        if kind == "deleted":
+            path.unlink()
+            return kind
+        with open(path, "r+b") as file:
             if kind == "cut":
                 file.truncate(rng.randrange(1, max(2, size)))
             elif kind == "emptied":
@@ -154,23 +158,25 @@ class Lane:
                 for _ in range(rng.randrange(1, 40)):
                     file.seek(rng.randrange(size))
                     file.write(rng.randbytes(1))
-            elif kind in ("garbage", "lock"):
-                file.write(rng.randbytes(min(size, 20_000) if kind == "garbage" else 100))
+            elif kind == "garbage":
+                file.write(rng.randbytes(min(size, 20_000)))
         return kind
 
     def second(self):
-        """Another node on the same state, while this one runs."""
-        from support.node import Node  # pylint: disable=import-outside-toplevel
-        other = Node(self.folder / "second", self.it.certs, self.cloud.url, caller=None, settings=self.node.settings | {
-            "log.events_file": str(self.folder / "second-events.jsonl")}, wrap=self.node.wrap)
-        other.events_file = self.folder / "second-events.jsonl"
+        """Another node on the same state, while this one runs. Only the directory is shared: nothing else could refuse it."""
+        own = ("log.events_file", "stats.address")
+        other = Node(self.folder / "second", self.it.certs, self.cloud.url, caller=None, wrap=self.node.wrap,
+                     settings={key: value for key, value in self.node.settings.items() if key not in own})
         other.events_file.unlink(missing_ok=True)
         other.start(ready=False)
-        code = other.wait()
+        try:
+            code = other.wait(10)
+        except AssertionError as problem:  # it did not end by itself
+            code = problem
         told = other.events()
         self.seen["second processes"] += 1
         if code != 69 or len(told) != 1 or "in use by another process" not in told[0]["text"]:
-            return f"a second process ended with {code} and said {told}"
+            return f"a second process ended with {code} and said {told}; the first one had said {self.node.events()}"
         return None
 
     def restart(self, in_order, did_not_fit, damaged, away):
@@ -183,7 +189,7 @@ class Lane:
         if self.node.process.poll() is not None:
             return f"it ended with {self.node.process.returncode} after {damaged}: {self.node.stderr()[-1500:]}"
         moved = self.node.events(4050)
-        if len(moved) > 1 or (moved and not damaged):
+        if len(moved) > 1 or (moved and not self.spoiled):
             return f"events about damage after {damaged}: {moved}"
         seen = self.servers()
         self.seen.update({"killed": not in_order, "damaged": bool(damaged), "moved aside": len(moved), "did not fit": did_not_fit,
@@ -209,9 +215,10 @@ class Lane:
         return False
 
     kept_once = False           # a round ended in order, so something is there
+    spoiled = False             # damage was done, and no list was surely kept since: it shows when the list is read, not before
 
     def round(self, number, rng):
-        if rng.random() < 0.1:
+        if rng.random() < 0.1 or self.node.events(4050) or self.node.events(4051):  # a store in trouble is when locks get lost
             wrong = self.second()
             if wrong:
                 return wrong
@@ -219,6 +226,7 @@ class Lane:
         did_not_fit = bool(self.node.events(4051))
         self.kept_once = self.kept_once or (in_order and not did_not_fit)
         damaged, away = self.damage(rng), rng.random() < 0.6
+        self.spoiled = bool(damaged) or (self.spoiled and not (in_order and not did_not_fit))
         wrong = self.restart(in_order, did_not_fit, damaged, away)
         if damaged or did_not_fit:
             self.kept_once = False
@@ -231,7 +239,7 @@ class Lane:
             self.candidates = {self.version}
         for old in self.inside.glob("state.damaged-*"):  # an administrator would, too
             old.unlink()
-        return wrong and f"round {number} ({'in order' if in_order else 'killed'}, {damaged or 'left alone'}, list {'away' if away else 'there'}): {wrong}"
+        return wrong and f"round {number} ({'in order' if in_order else 'killed'}, {damaged or 'left alone'}{', did not fit' if did_not_fit else ''}, list {'away' if away else 'there'}): {wrong}"
 
 
 def campaign(count):

@@ -194,15 +194,36 @@ def test_a_damaged_state_is_moved_aside(node, cloud, tmp_path):
     eventually(lambda: relay.get_stats("/readyz")[0] == 200, 15)
 
 
-def test_a_second_node_on_the_same_state_is_refused(node, cloud, tmp_path):
-    (tmp_path / "state").mkdir()
-    settings = {"node.state_directory": str(tmp_path / "state")}
-    node(cloud(), settings=settings)
+def put_a_link(state):
+    (state / "state").symlink_to("elsewhere")
+
+
+def delete_all(state):
+    for file in state.iterdir():
+        file.unlink()
+
+
+@pytest.mark.parametrize("before, meanwhile", [(None, None), (put_a_link, None), (None, delete_all)],
+                         ids=["all is well", "the store cannot be opened", "all files are deleted"])
+def test_a_second_node_on_the_same_state_is_refused(node, cloud, tmp_path, before, meanwhile):
+    """D04: the directory is the first one's until it ends, whatever becomes of the files in it."""
+    state = tmp_path / "state"
+    state.mkdir()
+    settings = {"node.state_directory": str(state)}
+    if before:
+        before(state)
+    first = node(cloud(), settings=settings)
+    assert bool(before) == bool(first.events(4051))
+    if meanwhile:
+        meanwhile(state)
     second = node(cloud(), start=False, settings=settings)
     second.expected_exit = 69
     second.start(ready=False)
     assert second.wait() == 69
     assert "in use by another process" in second.event(4000)["text"] and len(second.events()) == 1
+    first.stop()
+    third = node(cloud(), settings=settings)
+    assert bool(before) == bool(third.events(4051))
 
 
 def test_a_directory_that_cannot_be_used_stops_nothing(node, cloud, tmp_path):

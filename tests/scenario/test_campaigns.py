@@ -15,7 +15,7 @@ def load(name):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name, count", [("faults", 600), ("retry", 2000), ("smuggling", 10000), ("soak", 3000), ("isolation", 1500)])
+@pytest.mark.parametrize("name, count", [("faults", 600), ("retry", 2000), ("smuggling", 10000), ("soak", 3000), ("isolation", 1500), ("stores", 24)])
 def test_a_part_of_the_campaign(name, count):
-    """E06 E13 F13 F16 F22 H07"""
+    """D04 D08 E06 E13 F13 F16 F22 H07"""
     load(name).campaign(count // 3 if sanitized() else count)

@@ -3,7 +3,6 @@
 
 #include "core/base/check.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -118,19 +117,6 @@ static void test_many_writes_do_not_make_it_grow(void **state)
 	off_t before = file_bytes();
 	fill(300);
 	assert_true(file_bytes() <= before + 16 * PAGE);
-}
-
-static void test_a_second_one_is_refused(void **state)
-{
-	struct state *s = open_well(), *second = NULL;
-	struct err e = state_open(directory, &second, problem);
-	assert_int_equal(e.code, ERR_FILE);
-	assert_int_equal(e.sys, -EBUSY);
-	assert_non_null(strstr(problem, "in use by another process"));
-	assert_null(second);
-	assert_int_equal(keep(s, 3, DOCUMENT).code, ERR_NONE);
-	state_close(s);
-	state_close(open_well());
 }
 
 static void test_no_directory_is_an_error_with_words(void **state)
@@ -328,7 +314,6 @@ int main(void)
 #define IN_A_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 	        IN_A_DIRECTORY(test_the_last_one_is_there_after_a_restart),
 	        IN_A_DIRECTORY(test_many_writes_do_not_make_it_grow),
-	        IN_A_DIRECTORY(test_a_second_one_is_refused),
 	        cmocka_unit_test(test_no_directory_is_an_error_with_words),
 	        IN_A_DIRECTORY(test_cut_at_every_page),
 	        IN_A_DIRECTORY(test_every_page_garbage),

@@ -289,8 +289,8 @@ static void an_address_in_use_is_told(void **state)
 	assert_int_equal(loop_init(&loop).code, ERR_NONE);
 	assert_true(settings_set_text(s, SETTING_stats_address, address, strlen(address)));
 	struct err e = stats_server_open(&loop, s, &f.source, &server);
-	assert_int_equal(e.code, ERR_SETTINGS);
-	assert_non_null(strstr(e.what, "in use"));
+	assert_int_equal(e.code, ERR_NETWORK);
+	assert_non_null(strstr(e.what, "stats.address: the address is in use"));
 	settings_free(s);
 	loop_stop(&loop);
 	loop_run(&loop);
