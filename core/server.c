@@ -454,11 +454,14 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	s->blocks = calloc(s->worker_count, sizeof(*s->blocks));
 	if (!s->workers || !s->blocks)
 		return ERR_OF(NO_MEMORY);
+	rate_limit_open(&s->node_rate, (settings->upstream_requests_per_10s + settings->upstream_nodes - 1) /
+	                                       settings->upstream_nodes);
 	struct worker_options o = {.settings = settings,
 	                           .endpoint = &s->endpoint,
 	                           .tickets = &s->tickets,
 	                           .request_log = s->request_log,
 	                           .node_clients = &s->node_clients,
+	                           .node_rate = &s->node_rate,
 	                           .decisions = s->decisions,
 	                           .clients_max = clients_max(settings, s->worker_count)};
 	for (uint32_t i = 0; i < s->worker_count; i++) {

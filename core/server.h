@@ -29,6 +29,7 @@ struct server {
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */
 	uint32_t worker_count, workers_running, node_clients;
+	struct rate_limit node_rate;
 	struct authd_child *authd; /* NULL: it is a service of its own */
 	enum server_state state;
 	uv_signal_t terminate, interrupt, reopen, refresh;

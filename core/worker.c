@@ -119,6 +119,7 @@ struct err worker_init(struct worker *w, const struct worker_options *o, const c
 	w->relay.owner = w;
 	w->relay.on_empty = on_empty;
 	w->relay.node_clients = o->node_clients;
+	w->relay.node_rate = o->node_rate;
 	w->relay.decisions = o->decisions;
 	w->relay.clients_max = o->clients_max;
 	*where = "upstream";

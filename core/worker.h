@@ -40,6 +40,7 @@ struct worker_options {
 	const struct tls_ticket_keys *tickets;
 	struct request_log *request_log;
 	uint32_t *node_clients;
+	struct rate_limit *node_rate;
 	struct decisions *decisions; /* NULL: not recorded */
 	uint32_t clients_max;
 	bool first; /* of the process */

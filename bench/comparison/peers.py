@@ -109,6 +109,7 @@ upstream:
   ca_file: {c.ca}
   connections: {s.upstream}
   connect_timeout_ms: 30000
+  requests_per_10s: 0
 credentials:
   - name: none
     kind: none

@@ -181,6 +181,18 @@ static enum step collect(struct exchange *x, enum event ev)
 	return STEP_CONNECT;
 }
 
+/* Each sending counts for the tenant, a second one too. */
+static struct err within_limit(struct exchange *x)
+{
+	struct client_conn *c = x->client;
+	uint32_t wait_s = rate_take(&x->relay->rate, c->proven ? &c->who->rate : NULL, clock_now());
+	if (!wait_s)
+		return OK;
+	x->retry_after_s = wait_s;
+	event_log(EVENT_TENANT_LIMIT, "for the next %u s", wait_s);
+	return ERR_OF(TENANT_LIMIT);
+}
+
 static enum step connect_upstream(struct exchange *x, enum event ev)
 {
 	struct upstream_conn *c;
@@ -198,6 +210,9 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		}
 		if (!upstream_is_ready(x->up))
 			return exchange_answer_with(x, ERR_OF(CREDENTIAL_UNAVAILABLE));
+		failed = within_limit(x);
+		if (failed.code)
+			return exchange_answer_with(x, failed);
 		failed = upstream_pool_lease(&x->up->pool, &x->lease, &c);
 		if (failed.code)
 			return exchange_answer_with(x, failed);

@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "core/base/list.h"
 #include "core/base/metrics.h"
+#include "core/relay/rate.h"
 #include "proto/authd_msg.h"
 #include "store/authlist.h"
 
@@ -30,6 +31,7 @@ struct principal {
 	msec_t look_again;
 	uint64_t decision_id; /* of its record (store/decisions.h); 0: none */
 	msec_t record_until;  /* then the same decision is recorded anew */
+	struct rate_caller rate;
 	struct upstream *up;  /* of YES: by whose credential it speaks to the cloud; NULL: there is none for it */
 	struct account *seen; /* accounts.h; set at the first decision, NULL: not kept there */
 	char sid_text[SID_TEXT_BYTES];

@@ -321,8 +321,10 @@ static void tell_replaced(struct exchange *x)
 	const char *host = x->up->pool.endpoint->host;
 	if (x->replacement == ERR_UPSTREAM_REFUSED_US)
 		event_log(EVENT_UPSTREAM_CREDENTIAL, "%s answered %u", host, x->upstream_status);
-	else if (x->replacement == ERR_UPSTREAM_THROTTLED)
+	else if (x->replacement == ERR_UPSTREAM_THROTTLED) {
+		rate_wait(x->relay->rate.limit, x->retry_after_s, clock_now());
 		event_log(EVENT_UPSTREAM_THROTTLED, "%s answered 429, Retry-After %u s", host, x->retry_after_s);
+	}
 }
 
 /* The head of the real answer, behind any 1xx. REPLY_COMPLETE here only means: it is in relay->answer_head, *in is behind it. */

@@ -74,6 +74,7 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	uv_prepare_start(&r->before_poll, on_before_poll);
 	r->ntlm = strcmp(s->auth_ntlm, "off") != 0;
 	r->anonymous_locator = strcmp(s->auth_anonymous_locator, "local") == 0;
+	rate_share_open(&r->rate, r->node_rate);
 	r->list_serial++;
 	principals_open(&r->principals, metrics);
 	if (!s->loopback_caller.account && s->auth_socket[0])

@@ -6,6 +6,7 @@
 #include "core/net/timers.h"
 #include "core/relay/authd_client.h"
 #include "core/relay/principal.h"
+#include "core/relay/rate.h"
 #include "core/relay/upstream.h"
 #include "store/decisions.h"
 #include "proto/http_guard.h"
@@ -85,7 +86,9 @@ struct relay {
 	struct client_conn *spare_conn; /* to take a connection with when there is no memory, and close it */
 	struct listener *stalled; /* listeners whose next connection waits: for memory, or for room (admission.h) */
 	uint32_t streaming;       /* exchanges that hold a connection to the cloud while their body still comes */
-	uint32_t *node_clients;   /* of all workers; atomic */
+	struct rate_share rate;
+	struct rate_limit *node_rate; /* of all workers */
+	uint32_t *node_clients;       /* of all workers; atomic */
 	uint32_t clients_max;
 	int64_t certificates_from_s,
 	        certificates_until_s; /* all listeners' are valid, since 1970; until 0: there are none */

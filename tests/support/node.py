@@ -78,7 +78,7 @@ class Node:
         self.env, self.wrap = env or {}, list(wrap)
         self.settings = {
             "node.name": "node-under-test", "node.workers": 1, "node.drain_delay_s": 0, "node.drain_timeout_s": 5,
-            "upstream.url": upstream_url, "upstream.ca_file": certs.ca,
+            "upstream.url": upstream_url, "upstream.ca_file": certs.ca, "upstream.requests_per_10s": 0,
             "log.requests_file": str(self.requests_file), "log.events_file": str(self.events_file),
             "stats.address": f"{net.HOST}:{self.stats_port}", "admin.socket": "",
             "auth.socket": str(self.folder / "no-authd.sock"), **(settings or {}),

@@ -181,7 +181,9 @@ static int begin(void **state)
 	assert_non_null(w.settings->credentials);
 	w.settings->credentials[0] = (struct credential_settings){.name = strdup("none"), .roles = ~0u};
 	w.settings->credential_count = 1;
+	static struct rate_limit no_limit;
 	w.relay.node_clients = &w.node_clients;
+	w.relay.node_rate = &no_limit;
 	w.relay.clients_max = 20;
 	w.relay.on_empty = on_empty;
 	assert_int_equal(relay_open(&w.relay, &w.loop, w.settings, w.metrics, NULL, &w.endpoint, true).code, ERR_NONE);

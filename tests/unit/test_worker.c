@@ -19,13 +19,18 @@ static void on_ended(struct worker *ended)
 {
 }
 
+static struct rate_limit node_rate;
+
 static int make_worker(void **state)
 {
 	static struct upstream_endpoint endpoint = {.host = "127.0.0.1", .port = 9, .host_line = "127.0.0.1:9"};
 	const char *where;
 	settings = settings_new();
-	struct worker_options o = {
-	        .settings = settings, .endpoint = &endpoint, .node_clients = &node_clients, .clients_max = 10};
+	struct worker_options o = {.settings = settings,
+	                           .endpoint = &endpoint,
+	                           .node_clients = &node_clients,
+	                           .node_rate = &node_rate,
+	                           .clients_max = 10};
 	if (worker_init(&w, &o, &where).code)
 		return -1;
 	w.on_ended = on_ended;
