@@ -116,11 +116,16 @@ static void refuse(struct sim_conn *c, enum guard_reason why)
 
 static void begin_request(struct sim_conn *c, const struct http_head *head, size_t head_bytes)
 {
-	sim_question_read(&c->question, head);
+	sim_question_read(&c->question, head, c->w->sim->options, &c->w->sim->login);
 	c->in_request = true;
 	c->request_bytes = head_bytes;
 	c->record = sim_seen_head(seen_of(c), head, c->question.op, c->number, c->resumed);
-	struct sim_asked asked = {c->question.op, head->path, http_head_get(head, HDR_USER_AGENT), c->number};
+	struct slice credential = http_head_get(head, HDR_AUTHORIZATION);
+	struct sim_asked asked = {.op = c->question.op,
+	                          .path = head->path,
+	                          .user_agent = http_head_get(head, HDR_USER_AGENT),
+	                          .scheme = slice_until(credential, slice_find(credential, ' ')),
+	                          .connection = c->number};
 	c->rule = c->mute ? NULL : sim_script_match(&c->w->sim->script, &asked, clock_now());
 	http_body_start(&c->body, head);
 	crypto_sha256_start(&c->hash);

@@ -150,13 +150,18 @@ static void route(struct sim_control *c, const struct http_head *head, struct sl
 		take_script(c, body, a);
 	} else if (slice_equal(head->path, SLICE("/close")) && post) {
 		take_close(c, head->query, a);
+	} else if (slice_equal(head->path, SLICE("/forget-tokens")) && post) {
+		sim_login_forget(&c->sim->login);
+		text_add_str(&a->body, "{\"ok\":true}");
 	} else if (slice_equal(head->path, SLICE("/reset")) && post) {
 		sim_script_clear(&c->sim->script);
 		sim_seen_reset(&c->sim->seen);
 		listen_as_told(c);
 		text_add_str(&a->body, "{\"ok\":true}");
 	} else {
-		say_error(a, 404, "GET /health, GET /seen?last=N, POST /script, POST /reset, POST /close?WHICH");
+		say_error(a, 404,
+		          "GET /health, GET /seen?last=N, POST /script, POST /reset, POST /forget-tokens, POST "
+		          "/close?WHICH");
 	}
 }
 

@@ -1,6 +1,7 @@
 /* rms-cloud-sim: a stand-in for the Azure RMS cloud service. Main thread: signals, the control port, the end; workers serve. */
 #include "bench/cloud_sim_control.h"
 #include "bench/cloud_sim_options.h"
+#include "bench/cloud_sim_replay.h"
 #include "bench/cloud_sim_worker.h"
 
 #include <signal.h>
@@ -92,6 +93,12 @@ static struct err begin(struct running *r, const struct sim_options *o, const ch
 		*where = "the tenant";
 		TRY(rms_tenant_new(&t, &sim->tenant));
 	}
+	*where = "--app";
+	TRY(sim_login_init(&sim->login, &o->login));
+	if (o->replay) {
+		*where = "--replay";
+		TRY(sim_replay(&sim->script, &sim->login, o->replay));
+	}
 	*where = "";
 	for (; sim->worker_count < o->workers; sim->worker_count++)
 		sim->workers[sim->worker_count].sim = sim;
@@ -140,6 +147,7 @@ static int run(struct running *r, const struct sim_options *o)
 		fclose(sim->seen.log);
 	free(sim->workers);
 	sim_script_done(&sim->script);
+	sim_login_done(&sim->login);
 	sim_seen_done(&sim->seen);
 	rms_tenant_free(sim->tenant);
 	return e.code ? 1 : 0;

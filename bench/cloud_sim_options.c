@@ -22,6 +22,13 @@ static const char help[] =
         "  --control HOST:PORT           control port: scripts in, reports out (docs/simulator.md)\n"
         "  --tenant-url URL              the tenant's address, as answers name it\n"
         "  --slc-key F                   the tenant's licensor key, PEM; made when absent. Else a new one each time\n"
+        "  --path PATH                   a further path to serve at, beside /_wmcs: /_wmcs/oauth2\n"
+        "  --login TENANT                a login service as well, at /TENANT/oauth2/v2.0/token\n"
+        "  --app ID,secret=F             an application that it knows, by the secret in a file; up to 8 times\n"
+        "  --app ID,cert=F               the same, by a certificate (PEM, RSA)\n"
+        "  --token-life N                seconds that its tokens are good for (3599)\n"
+        "  --require-token WORD          requests need a token: Bearer, MSOID, or any of both\n"
+        "  --replay F                    answers as in a transcript of rms-connectorctl upstream prove --out\n"
         "  --templates N                 templates of the tenant (25)\n"
         "  --workers N                   threads that serve (1)\n"
         "  --delay-ms N                  every answer waits so long\n"
@@ -113,6 +120,42 @@ static bool read_listen(struct sim_options *o, char *text, bool *plain)
 	return true;
 }
 
+static bool read_app(struct sim_login_options *o, char *text)
+{
+	if (o->app_count == SIM_APPS_MAX)
+		return wrong("too many --app, 8 at most", NULL);
+	struct sim_app_options *app = &o->apps[o->app_count];
+	char *how = strchr(text, ',');
+	if (how)
+		*how++ = 0;
+	app->client_id = text;
+	if (how && strncmp(how, "secret=", 7) == 0)
+		app->secret_file = how + 7;
+	else if (how && strncmp(how, "cert=", 5) == 0)
+		app->certificate_file = how + 5;
+	else
+		return wrong("--app takes ID,secret=FILE or ID,cert=FILE", text);
+	if (!*text || strlen(text) > 64 || strspn(text, "0123456789abcdefABCDEF-") != strlen(text))
+		return wrong("an application's id is a GUID", text);
+	o->app_count++;
+	return true;
+}
+
+static bool read_path(struct sim_options *o, const char *text)
+{
+	if (o->path_count == SIM_PATHS_MAX || *text != '/' || text[strlen(text) - 1] == '/')
+		return wrong("--path takes a path without a slash at its end, 4 times at most", text);
+	o->paths[o->path_count++] = text;
+	return true;
+}
+
+static bool read_scheme(struct sim_login_options *o, const char *text)
+{
+	o->scheme = text;
+	return strcmp(text, "Bearer") == 0 || strcmp(text, "MSOID") == 0 || strcmp(text, "any") == 0 ||
+	       wrong("--require-token takes Bearer, MSOID or any", text);
+}
+
 struct reading {
 	const char *certificate, *key;
 	bool plain, plain_one[SIM_LISTENERS_MAX];
@@ -121,6 +164,12 @@ struct reading {
 
 static bool finish(struct sim_options *o, const struct reading *r)
 {
+	if (!o->login.tenant && (o->login.app_count || o->login.scheme))
+		return wrong("--app and --require-token need --login", NULL);
+	if (o->fixed && (o->login.tenant || o->replay))
+		return wrong("--bench knows neither --login nor --replay", NULL);
+	if (o->replay && !o->path_count)
+		o->paths[o->path_count++] = "/_wmcs/oauth2"; /* a proof has tried both */
 	if (!o->listen_count)
 		return wrong("--listen is missing", NULL);
 	for (unsigned i = 0; i < o->listen_count; i++) {
@@ -165,6 +214,12 @@ enum {
 	OPT_KEEP,
 	OPT_SECONDS,
 	OPT_LOG,
+	OPT_PATH,
+	OPT_LOGIN,
+	OPT_APP,
+	OPT_TOKEN_LIFE,
+	OPT_REQUIRE_TOKEN,
+	OPT_REPLAY,
 	OPT_HELP
 };
 
@@ -185,6 +240,12 @@ static const struct option rows[] = {
         {"keep", required_argument, NULL, OPT_KEEP},
         {"seconds", required_argument, NULL, OPT_SECONDS},
         {"log", required_argument, NULL, OPT_LOG},
+        {"path", required_argument, NULL, OPT_PATH},
+        {"login", required_argument, NULL, OPT_LOGIN},
+        {"app", required_argument, NULL, OPT_APP},
+        {"token-life", required_argument, NULL, OPT_TOKEN_LIFE},
+        {"require-token", required_argument, NULL, OPT_REQUIRE_TOKEN},
+        {"replay", required_argument, NULL, OPT_REPLAY},
         {"help", no_argument, NULL, OPT_HELP},
         {NULL, 0, NULL, 0},
 };
@@ -196,9 +257,10 @@ static bool read_one(struct sim_options *o, struct reading *r, int which)
 		const char *name;
 		uint64_t min, max;
 	} numbers[] = {
-	        {OPT_TEMPLATES, "templates", 0, 200}, {OPT_WORKERS, "workers", 1, SIM_WORKERS_MAX},
-	        {OPT_DELAY, "delay-ms", 0, 600000},   {OPT_BENCH_ANSWER, "bench-answer", 0, 1ull << 30},
-	        {OPT_KEEP, "keep", 1, 1000000},       {OPT_SECONDS, "seconds", 1, 86400},
+	        {OPT_TEMPLATES, "templates", 0, 200},     {OPT_WORKERS, "workers", 1, SIM_WORKERS_MAX},
+	        {OPT_DELAY, "delay-ms", 0, 600000},       {OPT_BENCH_ANSWER, "bench-answer", 0, 1ull << 30},
+	        {OPT_KEEP, "keep", 1, 1000000},           {OPT_SECONDS, "seconds", 1, 86400},
+	        {OPT_TOKEN_LIFE, "token-life", 1, 86400},
 	};
 	uint64_t n = 0;
 	for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
@@ -234,6 +296,22 @@ static bool read_one(struct sim_options *o, struct reading *r, int which)
 	case OPT_LOG:
 		o->log = optarg;
 		return true;
+	case OPT_PATH:
+		return read_path(o, optarg);
+	case OPT_LOGIN:
+		o->login.tenant = optarg;
+		return (*optarg && strlen(optarg) < 65 && !strchr(optarg, '/')) ||
+		       wrong("--login takes a tenant's id", optarg);
+	case OPT_APP:
+		return read_app(&o->login, optarg);
+	case OPT_TOKEN_LIFE:
+		o->login.token_life_s = (unsigned)n;
+		return true;
+	case OPT_REQUIRE_TOKEN:
+		return read_scheme(&o->login, optarg);
+	case OPT_REPLAY:
+		o->replay = optarg;
+		return true;
 	case OPT_TEMPLATES:
 		o->templates = (unsigned)n;
 		return true;
@@ -264,8 +342,12 @@ static bool read_one(struct sim_options *o, struct reading *r, int which)
 bool sim_options_read(struct sim_options *o, int argc, char **argv, int *status)
 {
 	struct reading r = {0};
-	*o = (struct sim_options){
-	        .tenant_url = RMS_TENANT_URL, .workers = 1, .templates = 25, .keep = 1000, .answer_bytes = 8192};
+	*o = (struct sim_options){.tenant_url = RMS_TENANT_URL,
+	                          .workers = 1,
+	                          .templates = 25,
+	                          .keep = 1000,
+	                          .answer_bytes = 8192,
+	                          .login = {.token_life_s = SIM_TOKEN_LIFE_S}};
 	*status = 2;
 	optind = 1;
 	opterr = 0;

@@ -30,11 +30,47 @@ static struct slice action_parameter(struct slice type)
 	return SLICE("");
 }
 
-void sim_question_read(struct sim_question *q, const struct http_head *head)
+/* The service at one of its further paths: PATH/licensing/license.asmx is /_wmcs/licensing/license.asmx. */
+static const struct rms_service *find_service(struct slice path, const struct sim_options *o)
+{
+	char usual[256];
+	for (unsigned i = 0; o && i < o->path_count; i++) {
+		struct slice begin = slice_str(o->paths[i]);
+		if (path.len > begin.len && path.at[begin.len] == '/' &&
+		    slice_equal_nocase(slice_until(path, begin.len), begin)) {
+			int n = snprintf(usual, sizeof usual, "/_wmcs%.*s", SLICE_ARG(slice_from(path, begin.len)));
+			const struct rms_service *s = rms_service_find(slice_of(usual, (size_t)n % sizeof usual));
+			if (s)
+				return s;
+		}
+	}
+	return rms_service_find(path);
+}
+
+/* One credential, one account: so that tests see who is whom without seeing secrets. A token is as good as the application it was given to. */
+static void read_credential(struct sim_question *q, struct slice credential)
+{
+	char client[80] = "", hex[2 * CRYPTO_SHA256_BYTES + 1];
+	uint8_t digest[CRYPTO_SHA256_BYTES];
+	if (q->login)
+		q->token = sim_login_check(q->login, credential, time(NULL), client);
+	if (!credential.len)
+		return;
+	crypto_sha256(*client ? slice_str(client) : credential, digest);
+	crypto_hex(digest, sizeof digest, hex);
+	snprintf(q->identity, sizeof q->identity, "account-%.12s@contoso.example", hex);
+}
+
+void sim_question_read(struct sim_question *q, const struct http_head *head, const struct sim_options *options,
+                       struct sim_login *login)
 {
 	*q = (struct sim_question){.method = head->method, .op = OP_NONE, .keep_alive = head->keep_alive};
 	struct slice type = http_head_get(head, HDR_CONTENT_TYPE), action = http_head_get(head, HDR_SOAPACTION);
-	q->service = rms_service_find(head->path);
+	q->login = login && login->path[0] ? login : NULL;
+	q->is_login = q->login && sim_login_is_path(login, head->path);
+	if (q->is_login)
+		snprintf(q->host, sizeof q->host, "%.*s", SLICE_ARG(http_head_get(head, HDR_HOST)));
+	q->service = find_service(head->path, options);
 	q->soap = contains_nocase(type, "application/soap+xml") ? SOAP_12 : SOAP_11;
 	q->is_xml = q->soap == SOAP_12 || contains_nocase(type, "text/xml");
 	if (q->soap == SOAP_12)
@@ -43,14 +79,7 @@ void sim_question_read(struct sim_question *q, const struct http_head *head)
 	const struct rms_op *op = q->service && q->has_action ? rms_op_by_action(q->service, action) : NULL;
 	if (op)
 		q->op = op->id;
-	struct slice credential = http_head_get(head, HDR_AUTHORIZATION);
-	if (credential.len) { /* one credential, one account: so that tests see who is whom without seeing secrets */
-		uint8_t digest[CRYPTO_SHA256_BYTES];
-		char hex[2 * CRYPTO_SHA256_BYTES + 1];
-		crypto_sha256(credential, digest);
-		crypto_hex(digest, sizeof digest, hex);
-		snprintf(q->identity, sizeof q->identity, "account-%.12s@contoso.example", hex);
-	}
+	read_credential(q, http_head_get(head, HDR_AUTHORIZATION));
 }
 
 /* ---- what is said ---- */
@@ -60,6 +89,7 @@ struct saying {
 	const char *content_type; /* NULL: by SOAP version */
 	struct text body;
 	bool allow;
+	const char *challenge; /* NULL: none */
 };
 
 static void say_html(struct saying *s, unsigned status, const char *title)
@@ -67,6 +97,27 @@ static void say_html(struct saying *s, unsigned status, const char *title)
 	s->status = status;
 	s->content_type = "text/html; charset=utf-8";
 	text_format(&s->body, "<html><head><title>%s</title></head><body><h1>%s</h1></body></html>\n", title, title);
+}
+
+static void say_refusal(struct saying *s, const struct sim_question *q)
+{
+	static const char *const challenges[] = {
+	        [SIM_TOKEN_MISSING] = "Bearer",
+	        [SIM_TOKEN_SCHEME] = "Bearer",
+	        [SIM_TOKEN_WRONG] = "Bearer error=\"invalid_token\", error_description=\"the token is not valid\"",
+	        [SIM_TOKEN_ENDED] = "Bearer error=\"invalid_token\", error_description=\"the token has expired\"",
+	};
+	say_html(s, 401, "401 - Unauthorized: Access is denied due to invalid credentials.");
+	s->challenge = challenges[q->token];
+}
+
+static void say_token(struct saying *s, const struct sim_question *q, struct slice body)
+{
+	s->content_type = "application/json; charset=utf-8";
+	if (q->method == HTTP_POST)
+		s->status = sim_login_answer(q->login, slice_str(q->host), body, time(NULL), &s->body);
+	else
+		say_html(s, 405, "405 - HTTP verb used to access this page is not allowed.");
 }
 
 static void say_fault(struct saying *s, const struct sim_question *q, bool client, const char *text)
@@ -98,7 +149,9 @@ static void say_natural(struct saying *s, struct rms_answers *answers, const str
                         const struct sim_rule *rule, struct slice body)
 {
 	char title[80];
-	if (!q->service) {
+	if (q->is_login) {
+		say_token(s, q, body);
+	} else if (!q->service) {
 		say_html(s, 404, "404 - File or directory not found.");
 	} else if (q->method == HTTP_GET || q->method == HTTP_HEAD) {
 		snprintf(title, sizeof title, "%.*s Web Service", SLICE_ARG(q->service->name));
@@ -106,6 +159,8 @@ static void say_natural(struct saying *s, struct rms_answers *answers, const str
 	} else if (q->method != HTTP_POST) {
 		say_html(s, 405, "405 - HTTP verb used to access this page is not allowed.");
 		s->allow = true;
+	} else if (q->login && q->login->options->scheme && q->token != SIM_TOKEN_GOOD) {
+		say_refusal(s, q);
 	} else if (q->too_large) {
 		say_html(s, 413, "413 - Request entity too large.");
 	} else if (!q->is_xml) {
@@ -118,7 +173,11 @@ static void say_natural(struct saying *s, struct rms_answers *answers, const str
 static void say_as_told(struct saying *s, const struct sim_question *q, const struct sim_rule *rule)
 {
 	char title[64];
-	if (rule->fault) {
+	if (rule->aadsts) {
+		sim_login_refusal(&s->body, rule->aadsts, "told by the script", time(NULL));
+		s->content_type = "application/json; charset=utf-8";
+		s->status = 401;
+	} else if (rule->fault) {
 		say_fault(s, q, false, rule->fault);
 	} else if (rule->has_body) {
 		text_add(&s->body, text_slice(&rule->body));
@@ -214,6 +273,8 @@ static void add_head(struct sim_reply *reply, const struct sim_question *q, cons
 	text_format(wire, "Server: rms-cloud-sim\r\nDate: %s\r\n", date);
 	if (s->allow)
 		text_add_str(wire, "Allow: GET, POST\r\n");
+	if (s->challenge)
+		text_format(wire, "WWW-Authenticate: %s\r\n", s->challenge);
 	if (rule && rule->retry_after >= 0)
 		text_format(wire, "Retry-After: %lld\r\n", (long long)rule->retry_after);
 	if (rule && rule->location)
@@ -237,7 +298,7 @@ void sim_reply_make(struct sim_reply *reply, struct rms_answers *answers, const 
 		reply->status = 0;
 		return;
 	}
-	if (rule && (rule->fault || rule->has_body || rule->status))
+	if (rule && (rule->aadsts || rule->fault || rule->has_body || rule->status))
 		say_as_told(&s, q, rule);
 	else
 		say_natural(&s, answers, q, rule, body);

@@ -31,6 +31,7 @@ void sim_rule_free(struct sim_rule *rule)
 		return;
 	free(rule->path);
 	free(rule->user_agent);
+	free(rule->authorization);
 	free(rule->location);
 	free(rule->fault);
 	free(rule->content_type);
@@ -76,6 +77,9 @@ static bool fits(const struct sim_rule *r, const struct sim_asked *a)
 	if (r->connection && r->connection != a->connection)
 		return false;
 	if (r->path && !slice_equal_nocase(slice_str(r->path), a->path))
+		return false;
+	struct slice scheme = a->scheme.len ? a->scheme : SLICE("none");
+	if (r->authorization && !slice_equal_nocase(slice_str(r->authorization), scheme))
 		return false;
 	size_t n = r->user_agent ? strlen(r->user_agent) : 0;
 	return !n || (a->user_agent.len >= n && memmem(a->user_agent.at, a->user_agent.len, r->user_agent, n));

@@ -26,17 +26,18 @@ struct sim_rule {
 	uint32_t refs; /* under the script's lock */
 	unsigned number;
 	/* ---- what it matches ---- */
-	enum rms_op_id op;       /* OP_COUNT: any */
-	char *path, *user_agent; /* NULL: any */
-	uint64_t connection;     /* 0: any */
-	uint64_t nth, every;     /* of the requests that match the rest; 0: each */
-	uint64_t times;          /* uses left; UINT64_MAX: without end */
-	uint64_t seen, used;     /* requests that matched, and that it was used for */
+	enum rms_op_id op;                       /* OP_COUNT: any */
+	char *path, *user_agent, *authorization; /* NULL: any; the last one: "Bearer", "none" */
+	uint64_t connection;                     /* 0: any */
+	uint64_t nth, every;                     /* of the requests that match the rest; 0: each */
+	uint64_t times;                          /* uses left; UINT64_MAX: without end */
+	uint64_t seen, used;                     /* requests that matched, and that it was used for */
 	uint64_t throttle_per_second;
 	usec_t throttle_second;
 	uint64_t throttle_count;
 	/* ---- the answer ---- */
 	unsigned status;     /* 0: what the service answers */
+	unsigned aadsts;     /* an error of the login service; 0: none */
 	int64_t retry_after; /* < 0: none */
 	char *location, *fault, *content_type;
 	struct text headers; /* whole lines */
@@ -84,8 +85,8 @@ void sim_script_done(struct sim_script *s);
 
 /* What a request looks like to the rules. */
 struct sim_asked {
-	enum rms_op_id op; /* OP_NONE: none of the service's */
-	struct slice path, user_agent;
+	enum rms_op_id op;                     /* OP_NONE: none of the service's */
+	struct slice path, user_agent, scheme; /* the first word of Authorization; empty: none */
 	uint64_t connection;
 };
 /* The first rule that matches, or NULL; sim_rule_unref() when done. now: monotonic. */

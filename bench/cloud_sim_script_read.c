@@ -133,7 +133,8 @@ static json_t *object_at(struct reading *in, json_t *object, const char *key, co
 
 static void read_match(struct reading *in, json_t *rule, struct sim_rule *r)
 {
-	static const char *const known[] = {"op", "path", "connection", "nth", "every", "user_agent", NULL};
+	static const char *const known[] = {"op",    "path",       "connection",    "nth",
+	                                    "every", "user_agent", "authorization", NULL};
 	json_t *match = object_at(in, rule, "match", known);
 	const char *op = match ? string(in, match, "op") : NULL;
 	if (!match)
@@ -146,6 +147,7 @@ static void read_match(struct reading *in, json_t *rule, struct sim_rule *r)
 		fail(in, "op", "is no operation: AcquireLicense, Certify ... or none");
 	r->path = string_copy(in, match, "path");
 	r->user_agent = string_copy(in, match, "user_agent");
+	r->authorization = string_copy(in, match, "authorization");
 	r->connection = number(in, match, "connection", 0, UINT32_MAX);
 	r->nth = number(in, match, "nth", 0, UINT32_MAX);
 	r->every = number(in, match, "every", 0, UINT32_MAX);
@@ -334,6 +336,7 @@ static struct sim_rule *read_rule(struct reading *in, json_t *object)
 	                                    "pause_ms",
 	                                    "throttle",
 	                                    "status",
+	                                    "aadsts",
 	                                    "retry_after",
 	                                    "location",
 	                                    "fault",
@@ -366,6 +369,7 @@ static struct sim_rule *read_rule(struct reading *in, json_t *object)
 	r->status = (unsigned)number(in, object, "status", 0, 999);
 	if (r->status && r->status < 200)
 		fail(in, "status", "is 200 to 999; see interim for others");
+	r->aadsts = (unsigned)number(in, object, "aadsts", 0, 99999999);
 	read_throttle(in, object, r);
 	if (json_object_get(object, "retry_after"))
 		r->retry_after = (int64_t)number(in, object, "retry_after", 0, 86400);
@@ -385,7 +389,7 @@ static struct sim_rule *read_rule(struct reading *in, json_t *object)
 	read_action(in, object, r);
 	read_pace(in, object, r);
 	read_close_after(in, object, r);
-	if (r->has_raw && (r->has_body || r->fault || r->status))
+	if (r->has_raw && (r->has_body || r->fault || r->status || r->aadsts))
 		fail(in, "raw", "is the whole answer: no status, fault or body beside it");
 	if (r->until_close && r->chunk_count)
 		fail(in, "until_close", "and chunked exclude each other");

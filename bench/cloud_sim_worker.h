@@ -3,6 +3,7 @@
 #pragma once
 #include "bench/cloud_sim_clock.h"
 #include "bench/cloud_sim_fixed.h"
+#include "bench/cloud_sim_login.h"
 #include "bench/cloud_sim_options.h"
 #include "bench/cloud_sim_script.h"
 #include "bench/cloud_sim_seen.h"
@@ -13,6 +14,7 @@ struct sim {
 	const struct sim_options *options;
 	struct rms_tenant *tenant; /* NULL when answers are fixed bytes */
 	struct sim_script script;
+	struct sim_login login;
 	struct sim_seen seen;
 	struct sim_worker *workers;
 	unsigned worker_count;

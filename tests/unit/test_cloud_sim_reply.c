@@ -37,7 +37,7 @@ static struct sim_question question_of(const char *head_text)
 	struct http_head head;
 	enum guard_reason why;
 	assert_true(http_parse_request(head_text, strlen(head_text), &head, &why));
-	sim_question_read(&q, &head);
+	sim_question_read(&q, &head, NULL, NULL);
 	return q;
 }
 

@@ -30,7 +30,8 @@ static void load(const char *json)
 /* The number of the rule that matches; -1: none. */
 static int match_at(enum rms_op_id op, const char *path, const char *agent, uint64_t connection, usec_t now)
 {
-	struct sim_asked asked = {op, slice_str(path), slice_str(agent), connection};
+	struct sim_asked asked = {
+	        .op = op, .path = slice_str(path), .user_agent = slice_str(agent), .connection = connection};
 	struct sim_rule *rule = sim_script_match(&script, &asked, now);
 	int number = rule ? (int)rule->number : -1;
 	sim_rule_unref(&script, rule);
@@ -90,7 +91,7 @@ static void a_throttle_applies_above_its_limit_in_each_second(void **state)
 			over += match_at(OP_CERTIFY, "/", "", 1, second * 1000000 + (usec_t)i) == 0;
 		assert_int_equal(over, 3);
 	}
-	struct sim_asked asked = {OP_CERTIFY, SLICE("/"), SLICE(""), 1};
+	struct sim_asked asked = {.op = OP_CERTIFY, .path = SLICE("/"), .user_agent = SLICE(""), .connection = 1};
 	struct sim_rule *rule = sim_script_match(&script, &asked, 7 * 1000000 + 9);
 	assert_int_equal(rule->status, 429);
 	sim_rule_unref(&script, rule);
@@ -99,7 +100,7 @@ static void a_throttle_applies_above_its_limit_in_each_second(void **state)
 static void a_rule_in_use_outlives_its_script(void **state)
 {
 	load("{\"rules\":[{\"fault\":\"ClusterDecommissionedException\",\"headers\":[\"A: b\"]}]}");
-	struct sim_asked asked = {OP_CERTIFY, SLICE("/"), SLICE(""), 1};
+	struct sim_asked asked = {.op = OP_CERTIFY, .path = SLICE("/"), .user_agent = SLICE(""), .connection = 1};
 	struct sim_rule *rule = sim_script_match(&script, &asked, 0);
 	load("{}");
 	assert_string_equal(rule->fault, "Microsoft.RightsManagementServices.ClusterDecommissionedException");
