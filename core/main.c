@@ -155,6 +155,8 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 	w->source = (struct stats_source){
 	        .node = s->node,
 	        .version = RMS_VERSION,
+	        .state_directory = settings->node_state_directory,
+	        .upstream_url = settings->upstream_url,
 	        .blocks = s->blocks,
 	        .block_count = s->worker_count,
 	        .started = clock_now(),

@@ -47,6 +47,14 @@ const struct rms_service *rms_service_find(struct slice path)
 	return NULL;
 }
 
+const struct rms_service *rms_service_of(enum rms_op_id op)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(services); i++)
+		if (services[i].ops & 1u << op)
+			return &services[i];
+	return NULL;
+}
+
 static const struct rms_op *op_of(const struct rms_service *s, struct slice text, bool is_action)
 {
 	for (uint32_t ops = s->ops; ops; ops &= ops - 1) {

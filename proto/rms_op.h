@@ -30,6 +30,8 @@ extern const struct rms_op rms_ops[OP_COUNT];
 
 /* Path of any case; NULL: unknown or not served. A trailing slash is not tolerated. */
 const struct rms_service *rms_service_find(struct slice path);
+/* Where an operation is served usually: the first service that has it. Never NULL for one below OP_NONE. */
+const struct rms_service *rms_service_of(enum rms_op_id op);
 /* From the SOAPAction value (quoted or not) or the action parameter of an application/soap+xml content type; NULL: not one of this service. */
 const struct rms_op *rms_op_by_action(const struct rms_service *s, struct slice action);
 /* From the local name of Body's first child. */

@@ -196,6 +196,8 @@ struct credential_state credentials_state(const struct credentials *all, size_t 
 		s.fetched = o.fetched;
 		s.failed = o.failed;
 		s.problem = o.problem;
+		s.refused = o.refused;
+		s.code = o.code;
 	}
 	return s;
 }

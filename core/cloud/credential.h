@@ -37,6 +37,8 @@ struct credential_state {
 	int64_t token_ends_s; /* since 1970; 0: no token, or it has no end */
 	int64_t ends_s;       /* of its certificate; 0: none */
 	uint32_t fetched, failed;
+	bool refused;  /* the last try: by the login service itself, which would say the same again */
+	uint32_t code; /* the AADSTS number it told; 0: none */
 	const char *problem;
 };
 struct credential_state credentials_state(const struct credentials *all, size_t index);

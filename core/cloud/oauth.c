@@ -44,7 +44,8 @@ struct oauth {
 	int64_t token_ends_s;
 	uint32_t failures; /* in a row */
 	uint32_t fetched, failed;
-	bool clock_tried, fatal, closing, again; /* again: something changed while a fetch ran */
+	uint32_t code;                                    /* of the last try */
+	bool refused, clock_tried, fatal, closing, again; /* again: something changed while a fetch ran */
 	uint8_t handles;
 	msec_t last_refused;
 	char problem[TOKEN_ADVICE_BYTES];
@@ -95,7 +96,8 @@ static void take_token(struct oauth *o, struct token_answer *a)
 	o->token_ends_s = (int64_t)(clock_wall() / 1000000) + a->expires_in_s;
 	o->fetched++;
 	o->failures = 0;
-	o->fatal = o->clock_tried = false;
+	o->fatal = o->clock_tried = o->refused = false;
+	o->code = 0;
 	o->problem[0] = 0;
 	o->events->on_token(o->context, o->token);
 	if (before)
@@ -111,6 +113,7 @@ static void failed(struct oauth *o, enum token_outcome outcome, uint32_t pause_s
 	o->failed++;
 	o->failures++;
 	o->fatal = outcome == TOKEN_FATAL;
+	o->refused = outcome != TOKEN_WAIT;
 	event_log(outcome == TOKEN_FATAL ? EVENT_TOKEN_REFUSED : EVENT_TOKEN_UNAVAILABLE, "credentials.%s: %s%s",
 	          o->settings->name, o->problem, o->token ? "; the token before is used on while it is good" : "");
 	fetch_in(o, pause_s);
@@ -145,6 +148,7 @@ static void on_answer(void *context, struct err why, const struct https_answer *
 	if (!answer) {
 		snprintf(o->problem, sizeof(o->problem), "%s:%u: %s: %s", o->login.host, o->login.port,
 		         err_row(why.code)->text, err_text(why));
+		o->code = 0;
 		failed(o, TOKEN_WAIT, pause_after(o->failures));
 		return;
 	}
@@ -154,6 +158,7 @@ static void on_answer(void *context, struct err why, const struct https_answer *
 		take_token(o, &a);
 	} else {
 		snprintf(o->problem, sizeof(o->problem), "%s", a.advice);
+		o->code = a.code;
 		uint32_t asked = retry_after(answer->head), pause = pause_after(o->failures);
 		bool at_once = a.outcome == TOKEN_CLOCK && !o->clock_tried;
 		o->clock_tried |= a.outcome == TOKEN_CLOCK;
@@ -330,6 +335,8 @@ struct oauth_state oauth_state(const struct oauth *o)
 	                            .token_ends_s = o->token_ends_s,
 	                            .fetched = o->fetched,
 	                            .failed = o->failed,
+	                            .refused = o->refused,
+	                            .code = o->code,
 	                            .problem = o->problem[0] ? o->problem : NULL};
 }
 

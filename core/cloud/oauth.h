@@ -24,6 +24,8 @@ struct oauth_state { /* for people */
 	bool has_token, fatal;
 	int64_t token_ends_s;     /* since 1970; 0: none */
 	uint32_t fetched, failed; /* counts */
+	bool refused;             /* the last try, by the login service itself, as it would the next one */
+	uint32_t code;            /* AADSTS number of the last try; 0: none was told */
 	const char *problem;      /* of the last try; NULL: it went well, or none ended yet */
 };
 

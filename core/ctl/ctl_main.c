@@ -4,6 +4,7 @@
 #include "core/base/settings.h"
 #include "core/ctl/ctl_client.h"
 #include "core/ctl/ctl_print.h"
+#include "core/ctl/ctl_prove.h"
 #include "core/ops/admin_rows.h"
 #include "core/ops/config_load.h"
 #include "proto/base64.h"
@@ -59,6 +60,8 @@ static void print_help(void)
 	       "Commands, each with the role that it needs:\n\n",
 	       RMS_VERSION);
 	print_rows("");
+	printf("\nWithout a node:\n\n");
+	ctl_prove_help();
 	printf("\nOptions:\n"
 	       "  -c, --config FILE    the node's configuration, for its admin.socket (default: %s)\n"
 	       "      --socket PATH    the node's socket itself\n"
@@ -85,6 +88,8 @@ static int help_about(const struct options *o)
 	join(o, 1, words, sizeof(words));
 	if (o->count < 2)
 		print_help();
+	else if (strcmp(words, "upstream prove") == 0)
+		ctl_prove_help();
 	else if (!print_rows(words))
 		return usage_error("there is no command that begins so", words);
 	return 0;
@@ -258,6 +263,11 @@ static int run(const struct options *o)
 	char problem[ADMIN_PROBLEM_BYTES];
 	enum admin_command command;
 	size_t used;
+	if (o->count > 1 && strcmp(o->words[0], "upstream") == 0 && strcmp(o->words[1], "prove") == 0) {
+		if (o->help)
+			ctl_prove_help();
+		return o->help ? 0 : ctl_prove(o->words + 2, o->count - 2, o->config, o->json);
+	}
 	if (!admin_find(o->words, o->count, &command, &used))
 		return unknown_command(o);
 	const struct admin_row *row = admin_row(command);

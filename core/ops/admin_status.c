@@ -2,6 +2,7 @@
 #include "core/base/log.h"
 #include "core/ops/admin_call.h"
 #include "core/ops/audit.h"
+#include "core/ops/proven.h"
 
 #include <string.h>
 
@@ -49,7 +50,7 @@ void admin_run_status(struct admin_call *c)
 	const struct stats_source *s = c->source->stats;
 	const char *reason = s->not_ready_reason ? s->not_ready_reason(s->context) : NULL;
 	usec_t up = clock_now() - s->started;
-	char summary[256];
+	char summary[256], proven[1024];
 	stats_sentence(s, summary, sizeof(summary));
 	json_t *o = json_object();
 	admin_set(o, "summary", admin_string(summary));
@@ -61,6 +62,9 @@ void admin_run_status(struct admin_call *c)
 	admin_set(o, "workers", json_integer((json_int_t)s->block_count));
 	admin_set(o, "authentication", json_string(s->loopback_caller ? "OFF (test switch)" : "on"));
 	admin_set(o, "upstream", admin_string(c->source->settings->upstream_url));
+	proven_sentence(c->source->settings->node_state_directory, c->source->settings->upstream_url, proven,
+	                sizeof(proven));
+	admin_set(o, "upstream_proof", admin_string(proven));
 	admin_set(o, "you", you_json(c));
 	admin_set(o, "list", list_json(c));
 	admin_set(o, "audit", audit_json(c));

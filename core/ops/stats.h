@@ -12,12 +12,13 @@ struct stats_source {
 	const char *node, *version;
 	struct metric_block *const *blocks; /* one for each worker */
 	size_t block_count;
-	usec_t started;                        /* clock_now() */
-	usec_t started_wall;                   /* clock_wall() */
-	const struct request_log *request_log; /* NULL: none */
-	const struct authlist_sync *list;      /* of authorized servers; NULL: none */
-	struct decisions *decisions;           /* records of them; NULL: none */
-	const char *loopback_caller;           /* the account of the test switch; NULL: authentication is on */
+	usec_t started;                             /* clock_now() */
+	usec_t started_wall;                        /* clock_wall() */
+	const struct request_log *request_log;      /* NULL: none */
+	const struct authlist_sync *list;           /* of authorized servers; NULL: none */
+	struct decisions *decisions;                /* records of them; NULL: none */
+	const char *state_directory, *upstream_url; /* for what is proven of it; NULL: nothing is said about that */
+	const char *loopback_caller;                /* the account of the test switch; NULL: authentication is on */
 	/* NULL: ready; else why not, in words. draining is part of it. */
 	const char *(*not_ready_reason)(void *context);
 	bool (*is_draining)(void *context);

@@ -1,5 +1,6 @@
 /* The node for people, as one HTML page without scripts: how it is, who may use it, what it refused and why, what happened last. */
 #include "core/base/log.h"
+#include "core/ops/proven.h"
 #include "core/ops/stats.h"
 #include "core/ops/stats_html.h"
 #include "core/relay/authlist_sync.h"
@@ -164,6 +165,19 @@ static void put_events(FILE *out)
 	free(recent);
 }
 
+/* ---- the service ---- */
+
+static void put_proven(FILE *out, const struct stats_source *s)
+{
+	char sentence[1024];
+	if (!s->upstream_url)
+		return;
+	bool proven = proven_sentence(s->state_directory, s->upstream_url, sentence, sizeof(sentence));
+	fprintf(out, "<p class=%s>Azure RMS: ", proven ? "quiet" : "bad");
+	html_text(out, sentence);
+	fputs("</p>\n", out);
+}
+
 char *stats_page(const struct stats_source *s, size_t *len)
 {
 	char *text = NULL, sentence[512];
@@ -184,6 +198,7 @@ char *stats_page(const struct stats_source *s, size_t *len)
 	fprintf(out, ", %zu worker%s, up for ", s->block_count, s->block_count == 1 ? "" : "s");
 	html_duration(out, clock_now() - s->started);
 	fputs("</p>\n", out);
+	put_proven(out, s);
 	stats_page_callers(out, s);
 	put_list(out, s);
 	put_answers(out, s);

@@ -19,7 +19,7 @@ ROOMS = {
     "core/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/"],
     "core/ops/": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/config_"],
     "core/ops/config_": ["core/base/", "proto/"],  # a library without TLS, for authd
-    "core/ctl/": ["core/base/", "proto/", "core/ops/", "core/ops/config_"],
+    "core/ctl/": ["core/base/", "core/net/", "core/cloud/", "proto/", "core/ops/", "core/ops/config_"],
     "core/authd/": ["core/base/", "proto/", "core/ops/config_"],
     "core/main.c": ["core/base/", "core/crypto/", "core/net/", "core/cloud/", "proto/", "store/", "core/relay/", "core/", "core/ops/",
                     "core/ops/config_"],
