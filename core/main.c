@@ -181,7 +181,8 @@ static struct err open_admin(struct watched *w, const struct settings *settings)
 	                                        .stats = &w->source,
 	                                        .list = w->server.list,
 	                                        .decisions = w->server.decisions,
-	                                        .authd = w->server.asks};
+	                                        .authd = w->server.asks,
+	                                        .credentials = &w->server.credentials};
 	struct err e = admin_open(&w->server.loop, &w->administered, &w->admin);
 	if (!e.code || e.code == ERR_SETTINGS)
 		return e;

@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/relay/accounts.h"
+#include "core/relay/authd_ask_line.h"
 #include "core/relay/ntlm_callers.h"
 #include "proto/rms_op.h"
 #include "proto/uri.h"
@@ -134,6 +135,26 @@ static void on_words_refused(struct relay *relay, size_t index, uint32_t serial)
 		free(r);
 }
 
+static void on_line_told(void *owner, size_t index, struct slice line, int64_t ends_s, const char *problem)
+{
+	struct server *s = owner;
+	credentials_line(&s->credentials, index, line, ends_s, problem);
+}
+
+static bool ask_line(void *owner, size_t index)
+{
+	struct server *s = owner;
+	return s->asks && authd_ask_line(s->asks, s->settings->credentials[index].name, on_line_told, s, index);
+}
+
+static bool has_programs(const struct settings *s)
+{
+	for (size_t i = 0; i < s->credential_count; i++)
+		if (s->credentials[i].kind == CREDENTIAL_EXEC)
+			return true;
+	return false;
+}
+
 static struct err open_credentials(struct server *s, const char **where)
 {
 	uint32_t roles = 0;
@@ -146,6 +167,7 @@ static struct err open_credentials(struct server *s, const char **where)
 			          "of the configuration names one for it",
 			          authlist_role_word(role));
 	s->credentials.on_words = on_words;
+	s->credentials.ask_line = ask_line;
 	s->credentials.owner = s;
 	return credentials_open(&s->credentials, &s->loop, s->settings, s->endpoint.host_line, where);
 }
@@ -475,7 +497,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 	}
 	warn_about_certificates(s);
 	*where = "auth.socket";
-	if (!settings->loopback_caller.account && settings->auth_socket[0])
+	if ((!settings->loopback_caller.account || has_programs(settings)) && settings->auth_socket[0])
 		TRY(authd_ask_open(&s->loop, settings->auth_socket, &s->asks));
 	TRY(open_credentials(s, where));
 	*where = "list.file";

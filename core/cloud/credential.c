@@ -2,50 +2,60 @@
 
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/cloud/line.h"
 #include "core/cloud/oauth.h"
+#include "core/cloud/secret.h"
 #include "core/crypto/signer.h"
 #include "core/net/resolver.h"
+#include "core/net/tls.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { DAY_MS = 24 * 3600 * 1000, FIRST_LOOK_MS = 1000, DAY_S = 86400 };
 
 struct credential {
 	struct credentials *all;
 	const struct credential_settings *settings;
-	struct oauth *oauth; /* NULL: its words do not come from a login service */
+	struct oauth *oauth;            /* NULL: its words do not come from a login service */
+	struct line *line;              /* NULL: nor from a program */
+	struct credential_words *words; /* a reference: the last that were told; NULL: none were */
 	uint32_t serial;
 	bool ready;
-	int64_t certificate_ends_s; /* of mtls; 0: not known */
-	char name[80];              /* "credentials.NAME", for messages */
+	int64_t certificate_ends_s;       /* of mtls; 0: not known */
+	char name[80];                    /* "credentials.NAME", for messages */
+	char problem[TOKEN_ADVICE_BYTES]; /* why its secret cannot be used; "" */
 };
 
-/* The one line of the file, without its end. *len: of out. */
-static struct err read_line(const char *path, char out[static CREDENTIAL_WORDS_MAX], size_t *len)
+static bool is_line(struct slice text)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, CREDENTIAL_WORDS_MAX);
-	int failed = errno;
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return ERR_OF(
-		        FILE, .sys = -failed,
-		        .what = "authorization_file cannot be read: check its path and that this user may read it");
-	while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-		n--;
-	for (ssize_t i = 0; i < n; i++)
-		if ((unsigned char)out[i] < ' ' || out[i] == 127)
-			n = 0;
-	if (n == 0 || n == CREDENTIAL_WORDS_MAX)
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < ' ' || text.at[i] == 127)
+			return false;
+	return text.len > 0 && text.len < CREDENTIAL_WORDS_MAX / 2;
+}
+
+/* Whether a secret can be one of that kind. */
+static struct err check_secret(const struct credential_settings *c, struct slice secret)
+{
+	struct crypto_signer *signer;
+	if (c->kind == CREDENTIAL_STATIC && !is_line(secret))
 		return ERR_OF(FILE, .what = "authorization_file must hold one line of printable text, for instance: "
 		                            "Bearer TOKEN");
-	*len = (size_t)n;
+	if (c->kind == CREDENTIAL_OAUTH2_CERTIFICATE) {
+		TRY(crypto_signer_load(c->certificate_file, secret, "the new key", &signer));
+		crypto_signer_free(signer);
+	}
+	if (c->kind == CREDENTIAL_MTLS) {
+		struct tls_client *client;
+		struct tls_client_options o = {.host = "localhost",
+		                               .certificate = c->certificate_file,
+		                               .key = "the new key",
+		                               .key_pem = secret};
+		TRY(tls_client_new(&o, &client));
+		tls_client_free(client);
+	}
 	return OK;
 }
 
@@ -53,7 +63,8 @@ static void publish(struct credentials *all, struct credential *c, struct creden
 {
 	c->serial++;
 	all->on_words(all->owner, (size_t)(c - all->list), w);
-	credential_words_unref(w);
+	credential_words_unref(c->words);
+	c->words = w;
 }
 
 static struct err say(struct credentials *all, struct credential *c, struct slice authorization)
@@ -92,20 +103,70 @@ static void on_token(void *context, const char *token)
 
 static const struct oauth_events oauth_events = {on_token};
 
-static struct err load(struct credentials *all, struct credential *c)
+static bool ask_line(void *context)
+{
+	struct credential *c = context;
+	struct credentials *all = c->all;
+	return all->ask_line && all->ask_line(all->owner, (size_t)(c - all->list));
+}
+
+static void on_line(void *context, struct slice text)
+{
+	struct credential *c = context;
+	struct credential_words *none = text.len ? NULL : credential_words_none(c->serial + 1);
+	if (none)
+		publish(c->all, c, none);
+	struct err failed = text.len ? say(c->all, c, text) : OK;
+	c->ready = text.len && !failed.code;
+	if (failed.code)
+		event_log(EVENT_TOKEN_UNAVAILABLE, "%s: %s", c->name, err_text(failed));
+}
+
+static const struct line_events line_events = {ask_line, on_line};
+
+static struct err load_line(struct credentials *all, struct credential *c)
+{
+	struct secret_place place = secret_place(all->settings, c->settings);
+	struct secret s = {0};
+	struct err failed = c->settings->kind == CREDENTIAL_STATIC ? secret_read(&place, &s) : OK;
+	if (!failed.code && c->settings->kind == CREDENTIAL_STATIC)
+		failed = check_secret(c->settings, secret_slice(&s));
+	if (!failed.code)
+		failed = say(all, c, secret_slice(&s));
+	secret_done(&s);
+	c->ready |= !failed.code;
+	return failed;
+}
+
+static struct err load_kind(struct credentials *all, struct credential *c)
 {
 	if (c->oauth)
 		return oauth_reload(c->oauth);
 	if (is_oauth(c))
 		return oauth_open(all->loop, all->settings, c->settings, all->resolver, &oauth_events, c, &c->oauth);
-	char line[CREDENTIAL_WORDS_MAX];
-	size_t n = 0;
-	if (c->settings->kind == CREDENTIAL_STATIC)
-		TRY(read_line(c->settings->authorization_file, line, &n));
-	struct err failed = say(all, c, slice_of(line, n));
-	explicit_bzero(line, n);
-	c->ready = !failed.code;
+	if (c->settings->kind != CREDENTIAL_EXEC)
+		return load_line(all, c);
+	if (!c->line)
+		return line_open(all->loop, c->name, &line_events, c, &c->line);
+	line_again(c->line);
+	return OK;
+}
+
+static struct err load(struct credentials *all, struct credential *c)
+{
+	struct err failed = load_kind(all, c);
+	snprintf(c->problem, sizeof(c->problem), "%s", failed.code ? err_text(failed) : "");
 	return failed;
+}
+
+/* At the start. Without its secret one credential is not there, and everything else is: it is set while the node runs. */
+static struct err load_first(struct credentials *all, struct credential *c)
+{
+	struct err failed = load(all, c);
+	if (failed.code != ERR_SECRET_GONE)
+		return failed;
+	event_log(EVENT_CREDENTIAL_UNUSABLE, "%s: %s", c->name, c->problem);
+	return OK;
 }
 
 /* ---- what ends ---- */
@@ -116,11 +177,15 @@ static int64_t ends_of(const struct credential *c)
 		return oauth_certificate_ends(c->oauth);
 	if (c->settings->kind != CREDENTIAL_MTLS)
 		return 0;
-	struct crypto_signer *s;
-	/* Only RSA pairs can be read so; another kind of key has no warning. */
-	if (crypto_signer_load(c->settings->certificate_file, c->settings->key_file, &s).code)
+	struct crypto_signer *s = NULL;
+	struct secret key;
+	struct secret_place place = secret_place(c->all->settings, c->settings);
+	if (secret_read(&place, &key).code)
 		return 0;
-	int64_t ends = crypto_signer_ends(s);
+	/* Only RSA pairs can be read so; another kind of key has no warning. */
+	struct err failed = crypto_signer_load(c->settings->certificate_file, secret_slice(&key), place.path, &s);
+	secret_done(&key);
+	int64_t ends = failed.code ? 0 : crypto_signer_ends(s);
 	crypto_signer_free(s);
 	return ends;
 }
@@ -170,7 +235,7 @@ struct err credentials_open(struct credentials *all, struct loop *loop, const st
 		*where = c->name;
 		if (is_oauth(c) && !all->resolver)
 			TRY(resolver_new(loop, settings->upstream_dns_servers, &all->resolver));
-		TRY(load(all, c));
+		TRY(load_first(all, c));
 	}
 	uv_timer_init(&loop->uv, &all->daily);
 	all->daily.data = all;
@@ -184,20 +249,45 @@ void credentials_refused(struct credentials *all, size_t index, uint32_t serial)
 	struct credential *c = &all->list[index];
 	if (c->oauth && serial == c->serial)
 		oauth_refused(c->oauth);
+	if (c->line && serial == c->serial)
+		line_again(c->line);
+}
+
+void credentials_line(struct credentials *all, size_t index, struct slice text, int64_t ends_s, const char *problem)
+{
+	if (all->list && all->list[index].line)
+		line_told(all->list[index].line, text, ends_s, problem);
+}
+
+struct slice credentials_words(const struct credentials *all, size_t index)
+{
+	const struct credential *c = &all->list[index];
+	return c->words ? credential_words_lines(c->words) : SLICE("");
 }
 
 struct credential_state credentials_state(const struct credentials *all, size_t index)
 {
 	const struct credential *c = &all->list[index];
-	struct credential_state s = {.settings = c->settings, .ready = c->ready, .ends_s = c->certificate_ends_s};
+	struct credential_state s = {.settings = c->settings,
+	                             .ready = c->ready,
+	                             .ends_s = c->certificate_ends_s,
+	                             .problem = c->problem[0] ? c->problem : NULL};
 	if (c->oauth) {
 		struct oauth_state o = oauth_state(c->oauth);
 		s.token_ends_s = o.token_ends_s;
 		s.fetched = o.fetched;
 		s.failed = o.failed;
-		s.problem = o.problem;
+		if (o.problem)
+			s.problem = o.problem;
 		s.refused = o.refused;
 		s.code = o.code;
+	}
+	if (c->line) {
+		struct line_state l = line_state(c->line);
+		s.token_ends_s = l.ends_s;
+		s.fetched = l.fetched;
+		s.failed = l.failed;
+		s.problem = l.problem;
 	}
 	return s;
 }
@@ -206,18 +296,56 @@ void credentials_reload(struct credentials *all)
 {
 	for (size_t i = 0; i < all->settings->credential_count; i++) {
 		struct credential *c = &all->list[i];
-		struct err failed = c->settings->kind == CREDENTIAL_STATIC || c->oauth ? load(all, c) : OK;
+		struct err failed =
+		        c->settings->kind == CREDENTIAL_STATIC || is_oauth(c) || c->line ? load(all, c) : OK;
 		if (failed.code)
-			event_log(EVENT_SETTINGS_WARNING, "%s: %s; what was read before is used on", c->name,
-			          err_text(failed));
+			event_log(c->serial ? EVENT_SETTINGS_WARNING : EVENT_CREDENTIAL_UNUSABLE, "%s: %s%s", c->name,
+			          c->problem, c->serial ? "; what was read before is used on" : "");
 	}
+}
+
+bool credentials_find(const struct credentials *all, const char *name, size_t *index)
+{
+	for (size_t i = 0; i < all->settings->credential_count; i++)
+		if (strcmp(all->settings->credentials[i].name, name) == 0) {
+			*index = i;
+			return true;
+		}
+	return false;
+}
+
+struct err credentials_check(const struct credentials *all, size_t index, struct slice secret)
+{
+	return check_secret(all->list[index].settings, secret);
+}
+
+struct err credentials_set(struct credentials *all, size_t index, struct slice secret, bool *made_key)
+{
+	struct credential *c = &all->list[index];
+	struct secret_place place = secret_place(all->settings, c->settings);
+	TRY(check_secret(c->settings, secret));
+	TRY(secret_write(&place, secret, made_key));
+	/* TLS contexts of mtls are the workers' and made at the start. */
+	if (c->settings->kind != CREDENTIAL_MTLS)
+		TRY(load(all, c));
+	event_log(EVENT_CREDENTIAL_SET, "%s: %s is sealed in %s", c->name, place.member, place.path);
+	return OK;
+}
+
+struct oauth *credentials_oauth(const struct credentials *all, size_t index)
+{
+	return all->list[index].oauth;
 }
 
 void credentials_close(struct credentials *all)
 {
 	for (size_t i = 0; all->list && i < all->settings->credential_count; i++) {
 		oauth_close(all->list[i].oauth);
+		line_close(all->list[i].line);
+		credential_words_unref(all->list[i].words);
 		all->list[i].oauth = NULL;
+		all->list[i].line = NULL;
+		all->list[i].words = NULL;
 	}
 	if (all->resolver)
 		resolver_close(all->resolver);

@@ -4,6 +4,7 @@
 #include "core/base/log.h"
 #include "core/cloud/https_call.h"
 #include "core/cloud/secret.h"
+#include "core/cloud/token_roles.h"
 #include "core/crypto/crypto.h"
 #include "core/crypto/signer.h"
 #include "proto/clouds.h"
@@ -49,6 +50,7 @@ struct oauth {
 	uint8_t handles;
 	msec_t last_refused;
 	char problem[TOKEN_ADVICE_BYTES];
+	char excess[TOKEN_EXCESS_BYTES]; /* that was warned of */
 };
 
 static void fetch(struct oauth *o);
@@ -86,8 +88,24 @@ static void on_token_end(uv_timer_t *timer)
 	drop_token(o);
 }
 
+/* Once for each set of permissions, not for each token. */
+static void warn_of_excess(struct oauth *o, const char *token)
+{
+	char excess[TOKEN_EXCESS_BYTES];
+	bool only_exchange = (o->settings->roles & ~(1u << AUTHLIST_ROLE_EXCHANGE)) == 0;
+	token_excess(token, only_exchange, excess);
+	if (*excess && strcmp(excess, o->excess))
+		event_log(EVENT_TOKEN_EXCESS,
+		          "credentials.%s: %s: take these permissions from the app registration, or give callers of "
+		          "other "
+		          "roles a credential of their own",
+		          o->settings->name, excess);
+	memcpy(o->excess, excess, sizeof(excess));
+}
+
 static void take_token(struct oauth *o, struct token_answer *a)
 {
+	warn_of_excess(o, a->token);
 	if (o->problem[0])
 		event_log(EVENT_TOKEN_RECOVERED, "credentials.%s", o->settings->name);
 	char *before = o->token;
@@ -182,7 +200,8 @@ static void make_guid(char out[static 37])
 	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-static bool write_form(struct oauth *o, struct token_form *f)
+/* candidate: a secret to try in place of the one in use; NULL: that one. */
+static bool write_form(struct oauth *o, const struct secret *candidate, struct token_form *f)
 {
 	token_form_add(f, "grant_type", SLICE("client_credentials"));
 	token_form_add(f, "client_id", slice_str(o->settings->client_id));
@@ -200,9 +219,31 @@ static bool write_form(struct oauth *o, struct token_form *f)
 		token_form_add(f, "client_assertion", slice_str(jwt));
 		free(jwt);
 	} else {
-		token_form_add(f, "client_secret", secret_slice(&o->secret));
+		token_form_add(f, "client_secret", secret_slice(candidate ? candidate : &o->secret));
 	}
 	return !f->failed;
+}
+
+static struct https_call *ask(struct oauth *o, const struct secret *candidate,
+                              void (*done)(void *context, struct err why, const struct https_answer *answer),
+                              void *context)
+{
+	struct token_form f = {0};
+	struct https_request r = {.host = o->login.host,
+	                          .port = o->login.port,
+	                          .tls = o->tls,
+	                          .resolver = o->resolver,
+	                          .method = SLICE("POST"),
+	                          .path = slice_str(o->path),
+	                          .lines = slice_str(o->lines),
+	                          .timeout = TIMEOUT_MS};
+	struct https_call *call = NULL;
+	if (write_form(o, candidate, &f)) {
+		r.body = slice_of(f.text, f.len);
+		call = https_call_start(o->loop, &r, done, context);
+	}
+	token_form_done(&f);
+	return call;
 }
 
 static void fetch(struct oauth *o)
@@ -213,41 +254,75 @@ static void fetch(struct oauth *o)
 		o->again = true;
 		return;
 	}
-	struct token_form f = {0};
-	struct https_request r = {.host = o->login.host,
-	                          .port = o->login.port,
-	                          .tls = o->tls,
-	                          .resolver = o->resolver,
-	                          .method = SLICE("POST"),
-	                          .path = slice_str(o->path),
-	                          .lines = slice_str(o->lines),
-	                          .timeout = TIMEOUT_MS};
-	if (write_form(o, &f)) {
-		r.body = slice_of(f.text, f.len);
-		o->call = https_call_start(o->loop, &r, on_answer, o);
-	}
-	token_form_done(&f);
+	o->call = ask(o, NULL, on_answer, o);
 	if (!o->call) {
 		snprintf(o->problem, sizeof(o->problem), "out of memory");
 		failed(o, TOKEN_WAIT, pause_after(o->failures));
 	}
 }
 
+/* ---- trials ---- */
+
+struct oauth_trial {
+	struct oauth *oauth;
+	struct https_call *call;
+	void (*done)(void *context, const struct token_answer *answer);
+	void *context;
+};
+
+static void on_trial_answer(void *context, struct err why, const struct https_answer *answer)
+{
+	struct oauth_trial *t = context, ended = *t;
+	struct token_answer a = {.outcome = TOKEN_WAIT};
+	free(t);
+	if (answer)
+		token_answer_read(&a, answer->head->status, answer->body);
+	else
+		snprintf(a.advice, sizeof(a.advice), "%s:%u: %s: %s", ended.oauth->login.host, ended.oauth->login.port,
+		         err_row(why.code)->text, err_text(why));
+	ended.done(ended.context, &a);
+	token_answer_done(&a);
+}
+
+struct oauth_trial *oauth_try(struct oauth *o, const struct secret *candidate,
+                              void (*done)(void *context, const struct token_answer *answer), void *context)
+{
+	struct oauth_trial *t = malloc(sizeof(*t));
+	if (!t)
+		return NULL;
+	*t = (struct oauth_trial){o, NULL, done, context};
+	t->call = ask(o, candidate, on_trial_answer, t);
+	if (t->call)
+		return t;
+	free(t);
+	return NULL;
+}
+
+void oauth_trial_cancel(struct oauth_trial *t)
+{
+	if (t)
+		https_call_cancel(t->call);
+	free(t);
+}
+
 /* ---- from outside ---- */
 
 static struct err load(struct oauth *o)
 {
+	struct secret_place place = secret_place(o->all, o->settings);
+	struct secret s;
+	TRY(secret_read(&place, &s));
 	if (o->settings->kind == CREDENTIAL_OAUTH2_SECRET) {
-		struct secret s;
-		TRY(secret_read(o->settings->secret_file, &s));
 		secret_done(&o->secret);
 		o->secret = s;
 		return OK;
 	}
-	struct crypto_signer *s;
-	TRY(crypto_signer_load(o->settings->certificate_file, o->settings->key_file, &s));
+	struct crypto_signer *signer;
+	struct err failed = crypto_signer_load(o->settings->certificate_file, secret_slice(&s), place.path, &signer);
+	secret_done(&s);
+	TRY(failed);
 	crypto_signer_free(o->signer);
-	o->signer = s;
+	o->signer = signer;
 	return OK;
 }
 

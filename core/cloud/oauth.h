@@ -13,7 +13,9 @@
 #include "core/net/loop.h"
 
 struct oauth;
+struct oauth_trial;
 struct resolver;
+struct secret;
 
 struct oauth_events {
 	/* token is borrowed. NULL: the last one has ended, or was refused, and there is no other yet. */
@@ -37,6 +39,11 @@ struct err oauth_reload(struct oauth *o);
 /* The service refused the token: another is fetched at once, but not more often than each 10 s. */
 void oauth_refused(struct oauth *o);
 struct oauth_state oauth_state(const struct oauth *o);
+/* One more request for a token, whose answer changes nothing here: with candidate in place of the secret, or as usual with NULL. done: once, later, unless
+ * cancelled; answer is borrowed. NULL: no memory. To be cancelled before oauth_close(). */
+struct oauth_trial *oauth_try(struct oauth *o, const struct secret *candidate,
+                              void (*done)(void *context, const struct token_answer *answer), void *context);
+void oauth_trial_cancel(struct oauth_trial *t); /* NULL is fine */
 /* When the certificate ends, seconds since 1970; 0: it has none. */
 int64_t oauth_certificate_ends(const struct oauth *o);
 /* Frees itself when its handles are closed. NULL is fine. */

@@ -1,5 +1,7 @@
 #include "core/cloud/secret.h"
 
+#include "core/cloud/secret_key.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,47 +9,190 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct err wrong(int sys, const char *path, const char *what)
+enum { LABEL_BYTES = 160 };
+
+_Static_assert((int)SECRET_BYTES_MAX == (int)SEAL_PLAIN_MAX && (int)SECRET_ROOM > (int)SEAL_FILE_MAX,
+               "what can be sealed can be read, and what is too long shows");
+
+static struct err wrong(enum err_code code, int sys, const char *path, const char *what)
 {
-	static _Thread_local char text[512];
-	snprintf(text, sizeof(text), "%s: %s", path, what);
-	return (struct err){ERR_FILE, sys, text};
+	static _Thread_local char text[1200];
+	snprintf(text, sizeof(text), "%.400s: %s", path, what);
+	return (struct err){code, sys, text};
 }
 
-struct err secret_read(const char *path, struct secret *out)
+struct secret_place secret_place(const struct settings *s, const struct credential_settings *c)
+{
+	struct secret_place p = {.settings = s, .credential = c};
+	if (c->kind == CREDENTIAL_STATIC)
+		p.member = "authorization_file", p.path = c->authorization_file;
+	else if (c->kind == CREDENTIAL_OAUTH2_SECRET)
+		p.member = "secret_file", p.path = c->secret_file;
+	else if (c->kind == CREDENTIAL_OAUTH2_CERTIFICATE || c->kind == CREDENTIAL_MTLS)
+		p.member = "key_file", p.path = c->key_file;
+	return p;
+}
+
+static void label_of(const struct secret_place *p, char out[static LABEL_BYTES])
+{
+	snprintf(out, LABEL_BYTES, "credentials.%s.%s", p->credential->name, p->member);
+}
+
+/* ---- reading ---- */
+
+static struct err cannot_open(const struct secret_place *p, enum seal_result why, const struct seal_key *key,
+                              const struct seal_seen *seen, const char *label)
+{
+	char text[700], ours[2 * SEAL_ID_BYTES + 1], again[160];
+	snprintf(again, sizeof(again), "bring the right file back, or: rms-connectorctl upstream credential set %.64s",
+	         p->credential->name);
+	for (size_t i = 0; i < SEAL_ID_BYTES; i++)
+		snprintf(ours + 2 * i, 3, "%02x", key->id[i]);
+	switch (why) {
+	case SEAL_CUT:
+		snprintf(text, sizeof(text), "the end of this sealed file is missing; %s", again);
+		break;
+	case SEAL_VERSION:
+		snprintf(text, sizeof(text), "this file was sealed by a newer release; %s", again);
+		break;
+	case SEAL_OTHER_KEY:
+		snprintf(text, sizeof(text),
+		         "this file was sealed with another key (%s; this node's is %s): each node has its own; %s",
+		         seen->key_id, ours, again);
+		break;
+	case SEAL_OTHER_LABEL:
+		snprintf(text, sizeof(text), "this file was sealed as %s, and here it is to be %s; %s", seen->label,
+		         label, again);
+		break;
+	default:
+		snprintf(text, sizeof(text), "this sealed file is damaged, or somebody changed it; %s", again);
+	}
+	return wrong(ERR_SECRET_GONE, 0, p->path, text);
+}
+
+/* In place. */
+static struct err open_sealed(const struct secret_place *p, struct secret *s)
+{
+	char label[LABEL_BYTES];
+	struct seal_key key;
+	struct seal_seen seen;
+	uint8_t *plain = malloc(SEAL_PLAIN_MAX);
+	if (!plain)
+		return ERR_OF(NO_MEMORY);
+	label_of(p, label);
+	struct err failed = secret_key_read(p->settings, &key);
+	if (!failed.code) {
+		enum seal_result r = seal_open(&key, slice_str(label), secret_slice(s), plain, &s->len, &seen);
+		if (r == SEAL_OPENED)
+			memcpy(s->bytes, plain, s->len);
+		else
+			failed = cannot_open(p, r, &key, &seen, label);
+	}
+	explicit_bzero(&key, sizeof(key));
+	explicit_bzero(plain, SEAL_PLAIN_MAX);
+	free(plain);
+	s->sealed = true;
+	return failed;
+}
+
+static struct err take_plain(const struct secret_place *p, unsigned mode, struct secret *s)
+{
+	if (s->len > 0 && s->bytes[s->len - 1] == '\n')
+		s->len--;
+	if (s->len > 0 && s->bytes[s->len - 1] == '\r')
+		s->len--;
+	/* Of the others the check of the configuration warns. */
+	bool strict = strcmp(p->member, "secret_file") == 0;
+	if (strict && mode & 07)
+		return wrong(ERR_FILE, 0, p->path, "everybody may read this secret: chmod 0640 or stricter");
+	return s->len ? OK : wrong(ERR_FILE, 0, p->path, "the file is empty");
+}
+
+struct err secret_read(const struct secret_place *p, struct secret *out)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return wrong(errno, path, strerror(errno));
-	char *bytes = malloc(SECRET_BYTES_MAX + 2);
-	ssize_t n = bytes ? read(fd, bytes, SECRET_BYTES_MAX + 2) : 0;
-	int failed = n < 0 || fstat(fd, &st) ? errno : 0;
-	close(fd);
-	if (!bytes)
-		return ERR_OF(NO_MEMORY);
-	if (n > 0 && bytes[n - 1] == '\n')
-		n--;
-	if (n > 0 && bytes[n - 1] == '\r')
-		n--;
-	const char *what = failed                 ? strerror(failed)
-	                   : st.st_mode & 07      ? "everybody may read this secret: chmod 0640 or stricter"
-	                   : n == 0               ? "the file is empty"
-	                   : n > SECRET_BYTES_MAX ? "this is longer than a secret can be"
-	                                          : NULL;
-	if (what) {
-		explicit_bzero(bytes, SECRET_BYTES_MAX + 2);
-		free(bytes);
-		return wrong(failed, path, what);
+	int fd = open(p->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		char text[200];
+		snprintf(text, sizeof(text),
+		         "the secret is not there; set it: rms-connectorctl upstream credential set %.64s",
+		         p->credential->name);
+		return wrong(ERR_SECRET_GONE, ENOENT, p->path, text);
 	}
-	*out = (struct secret){bytes, (size_t)n};
-	return OK;
+	if (fd < 0)
+		return wrong(ERR_FILE, errno, p->path, strerror(errno));
+	struct secret s = {.bytes = malloc(SECRET_ROOM)};
+	ssize_t n = s.bytes ? read(fd, s.bytes, SECRET_ROOM) : 0;
+	int sys = n < 0 || fstat(fd, &st) ? errno : 0;
+	close(fd);
+	if (!s.bytes)
+		return ERR_OF(NO_MEMORY);
+	s.len = n > 0 ? (size_t)n : 0;
+	struct err failed = sys                         ? wrong(ERR_FILE, sys, p->path, strerror(sys))
+	                    : seal_is(secret_slice(&s)) ? open_sealed(p, &s)
+	                                                : take_plain(p, st.st_mode, &s);
+	if (!failed.code && s.len > SECRET_BYTES_MAX)
+		failed = wrong(ERR_FILE, 0, p->path, "this is longer than a secret can be");
+	if (failed.code)
+		secret_done(&s);
+	else
+		*out = s;
+	return failed;
 }
 
 void secret_done(struct secret *s)
 {
 	if (s->bytes)
-		explicit_bzero(s->bytes, SECRET_BYTES_MAX + 2);
+		explicit_bzero(s->bytes, SECRET_ROOM);
 	free(s->bytes);
 	*s = (struct secret){0};
+}
+
+/* ---- writing ---- */
+
+static bool sync_directory(const char *path)
+{
+	char directory[4200];
+	snprintf(directory, sizeof(directory), "%s", path);
+	char *slash = strrchr(directory, '/');
+	slash[slash == directory] = 0;
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool done = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return done;
+}
+
+static struct err put(const char *path, const uint8_t *bytes, size_t n)
+{
+	char fresh[4200];
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	unlink(fresh); /* of a write that was cut off */
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return wrong(ERR_FILE, errno, fresh, strerror(errno));
+	bool written = write(fd, bytes, n) == (ssize_t)n && fsync(fd) == 0;
+	int sys = written ? 0 : errno;
+	close(fd);
+	if (written && rename(fresh, path) == 0 && sync_directory(path))
+		return OK;
+	sys = sys ? sys : errno;
+	unlink(fresh);
+	return wrong(ERR_FILE, sys, path, strerror(sys));
+}
+
+struct err secret_write(const struct secret_place *p, struct slice bytes, bool *made_key)
+{
+	char label[LABEL_BYTES];
+	struct seal_key key;
+	TRY(secret_key_take(p->settings, &key, made_key));
+	uint8_t *sealed = malloc(SEAL_FILE_MAX);
+	label_of(p, label);
+	size_t n = sealed ? seal_make(&key, slice_str(label), bytes, sealed) : 0;
+	explicit_bzero(&key, sizeof(key));
+	struct err failed = !sealed ? ERR_OF(NO_MEMORY)
+	                    : n     ? put(p->path, sealed, n)
+	                            : wrong(ERR_FILE, 0, p->path, "a secret has 1 to 16384 bytes");
+	free(sealed);
+	return failed;
 }

@@ -4,6 +4,7 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -32,13 +33,13 @@ static struct err wrong(int sys, const char *file, const char *what)
 	return (struct err){ERR_FILE, sys, text};
 }
 
-static struct err load_key(struct crypto_signer *s, const char *file)
+static struct err load_key(struct crypto_signer *s, struct slice key, const char *file)
 {
-	FILE *f = fopen(file, "re");
-	if (!f)
-		return wrong(errno, file, strerror(errno));
-	s->key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-	fclose(f);
+	BIO *text = BIO_new_mem_buf(key.at, (int)key.len);
+	if (!text)
+		return ERR_OF(NO_MEMORY);
+	s->key = PEM_read_bio_PrivateKey(text, NULL, NULL, NULL);
+	BIO_free(text);
 	if (!s->key)
 		return wrong(0, file, "no private key in PEM form; a key with a pass phrase is not read");
 	if (EVP_PKEY_id(s->key) != EVP_PKEY_RSA || EVP_PKEY_bits(s->key) < KEY_BITS_LEAST ||
@@ -68,12 +69,13 @@ static struct err load_certificate(struct crypto_signer *s, const char *file, co
 	return known ? OK : wrong(0, file, "the certificate cannot be read");
 }
 
-struct err crypto_signer_load(const char *certificate_file, const char *key_file, struct crypto_signer **out)
+struct err crypto_signer_load(const char *certificate_file, struct slice key, const char *key_file,
+                              struct crypto_signer **out)
 {
 	struct crypto_signer *s = calloc(1, sizeof(*s));
 	if (!s)
 		return ERR_OF(NO_MEMORY);
-	struct err failed = load_key(s, key_file);
+	struct err failed = load_key(s, key, key_file);
 	if (!failed.code)
 		failed = load_certificate(s, certificate_file, key_file);
 	if (failed.code)

@@ -9,9 +9,10 @@ enum { CRYPTO_SIGNATURE_MAX = 1024 /* RSA-8192 */ };
 
 struct crypto_signer;
 
-/* PEM files: a chain whose first certificate is ours, and its RSA key of 2048 bits or more. err.what (per thread, until the next call) says what is
- * wrong with which file. */
-struct err crypto_signer_load(const char *certificate_file, const char *key_file, struct crypto_signer **out);
+/* A PEM file, a chain whose first certificate is ours, and its RSA key of 2048 bits or more as PEM text that came from key_file. err.what (per thread,
+ * until the next call) says what is wrong with which file. */
+struct err crypto_signer_load(const char *certificate_file, struct slice key, const char *key_file,
+                              struct crypto_signer **out);
 void crypto_signer_free(struct crypto_signer *s);
 /* SHA-256 of the certificate in DER, 32 bytes. */
 const uint8_t *crypto_signer_thumbprint(const struct crypto_signer *s);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { WORDS_MAX = 64, FILE_BYTES = 8 * 1024 * 1024 };
@@ -177,18 +178,33 @@ static json_t *bytes_json(const char *bytes, size_t n)
 	return out;
 }
 
+/* What is typed there is not shown while it is a secret. false: it is no terminal. */
+static bool hide_typing(struct termios *before)
+{
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, before))
+		return false;
+	struct termios hidden = *before;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	fputs("It is not shown. Enter, and Ctrl-D, end it: ", stderr);
+	return tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) == 0;
+}
+
 static int read_file(const char *name, bool is_bytes, json_t **out)
 {
+	struct termios before;
 	bool standard = strcmp(name, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	char *text = malloc(FILE_BYTES + 1);
 	size_t n = 0;
 	ssize_t got = fd < 0 || !text ? -1 : 1;
+	bool hidden = standard && is_bytes && hide_typing(&before);
 	while (got > 0 && n <= FILE_BYTES) {
 		got = read(fd, text + n, FILE_BYTES + 1 - n);
 		n += got > 0 ? (size_t)got : 0;
 	}
 	int error = errno;
+	if (hidden)
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	if (fd >= 0 && !standard)
 		close(fd);
 	if (got >= 0 && n <= FILE_BYTES)
@@ -211,9 +227,9 @@ static int put_files(const struct admin_row *row, json_t *arguments)
 	size_t n = admin_arguments(row->usage, all);
 	for (size_t i = 0; i < n; i++) {
 		json_t *name = json_object_get(arguments, all[i].key), *text = NULL;
-		if (!(all[i].is_file || all[i].is_bytes) || !name)
+		if (!(all[i].is_file || all[i].is_bytes) || (!name && !all[i].is_standard))
 			continue;
-		int failed = read_file(json_string_value(name), all[i].is_bytes, &text);
+		int failed = read_file(name ? json_string_value(name) : "-", all[i].is_bytes, &text);
 		if (failed)
 			return failed;
 		json_object_set_new(arguments, all[i].key, text);

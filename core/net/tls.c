@@ -247,7 +247,19 @@ static void note_validity(struct tls_server *t, X509 *leaf)
 	t->valid_until_s = first || until < t->valid_until_s ? until : t->valid_until_s;
 }
 
-static struct err load_pair(SSL_CTX *x, const char *certificate, const char *key)
+static bool use_key(SSL_CTX *x, const char *file, struct slice pem)
+{
+	if (pem.len == 0)
+		return SSL_CTX_use_PrivateKey_file(x, file, SSL_FILETYPE_PEM);
+	BIO *text = BIO_new_mem_buf(pem.at, (int)pem.len);
+	EVP_PKEY *key = text ? PEM_read_bio_PrivateKey(text, NULL, NULL, NULL) : NULL;
+	bool used = key && SSL_CTX_use_PrivateKey(x, key);
+	EVP_PKEY_free(key);
+	BIO_free(text);
+	return used;
+}
+
+static struct err load_pair(SSL_CTX *x, const char *certificate, const char *key, struct slice pem)
 {
 	ERR_clear_error();
 	if (!SSL_CTX_use_certificate_chain_file(x, certificate)) {
@@ -255,7 +267,7 @@ static struct err load_pair(SSL_CTX *x, const char *certificate, const char *key
 		         certificate, library_reason());
 		return ERR_OF(FILE, .what = detail);
 	}
-	if (!SSL_CTX_use_PrivateKey_file(x, key, SSL_FILETYPE_PEM)) {
+	if (!use_key(x, key, pem)) {
 		snprintf(detail, sizeof(detail),
 		         "%s cannot be used as the private key (PEM, without a password) of %s: %s", key, certificate,
 		         library_reason());
@@ -279,7 +291,7 @@ static struct err server_context(struct tls_server *t, const struct tls_server_o
 	SSL_CTX *x = t->context[i] = context_new();
 	if (!x)
 		return ERR_OF(NO_MEMORY);
-	TRY(load_pair(x, o->certificate[i], o->key[i]));
+	TRY(load_pair(x, o->certificate[i], o->key[i], SLICE("")));
 	make_end_point(&t->end_point[i], SSL_CTX_get0_certificate(x));
 	note_validity(t, SSL_CTX_get0_certificate(x));
 	SSL_CTX_set_ex_data(x, client_index, t);
@@ -367,7 +379,7 @@ struct err tls_client_new(const struct tls_client_options *o, struct tls_client 
 		return ERR_OF(NO_MEMORY);
 	}
 	SSL_CTX *x = t->context;
-	struct err failed = o->certificate ? load_pair(x, o->certificate, o->key) : OK;
+	struct err failed = o->certificate ? load_pair(x, o->certificate, o->key, o->key_pem) : OK;
 	if (failed.code) {
 		tls_client_free(t);
 		return failed;

@@ -41,6 +41,7 @@ struct tls_client_options {
 	const char *ca_file;           /* NULL: the system's bundle */
 	const char *host;              /* sent as SNI and verified; a name or an address */
 	const char *certificate, *key; /* PEM files that prove us; NULL: none */
+	struct slice key_pem;          /* what is in key, where that is not read from the file itself; empty: it is */
 	bool resume;
 	bool insecure_no_verify; /* load tool only */
 };

@@ -68,6 +68,8 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct admin_conn *c = container_of(handle, struct admin_conn, pipe);
 	struct admin *a = c->admin;
+	if (c->bytes)
+		explicit_bzero(c->bytes, c->room); /* secrets come this way, too */
 	free(c->bytes);
 	free(c->reply);
 	*c = (struct admin_conn){0};

@@ -18,6 +18,7 @@ struct admin_source {
 	struct authlist_sync *list;  /* NULL: none */
 	struct decisions *decisions; /* store/decisions.h says how to read them */
 	struct authd_ask *authd;     /* NULL: nobody is authenticated here */
+	struct credentials *credentials;
 };
 
 /* Listens when it returns. Without admin.socket: *out = NULL, OK. ERR_SETTINGS: groups that do not exist. Other errors leave a node without

@@ -77,7 +77,8 @@ size_t admin_arguments(const char *usage, struct admin_argument out[static ADMIN
 		*a = (struct admin_argument){.required = !optional, .has_value = true};
 		set_key(a, usage, n);
 		a->is_file = strcmp(a->key, "file") == 0;
-		a->is_bytes = strcmp(a->key, "keytab") == 0;
+		a->is_bytes = strcmp(a->key, "keytab") == 0 || strcmp(a->key, "secret") == 0;
+		a->is_standard = strcmp(a->key, "secret") == 0;
 		if (usage[0] == '-') {
 			snprintf(a->option, sizeof(a->option), "%.*s", (int)n, usage);
 			a->has_value = optional && usage[n] == ' ';

@@ -38,8 +38,9 @@ struct admin_argument {
 	char key[ADMIN_WORD_BYTES];    /* "confirm_members" */
 	char option[ADMIN_WORD_BYTES]; /* "--confirm-members"; "": goes by its place */
 	bool has_value, required;
-	bool is_file;  /* the value is what is in the file */
-	bool is_bytes; /* the same, of a file that is no text: in base64 */
+	bool is_file;     /* the value is what is in the file */
+	bool is_bytes;    /* the same, of a file that is no text: in base64 */
+	bool is_standard; /* when it is not given, that file is standard input */
 };
 /* What the usage of a row says; returns how many. */
 size_t admin_arguments(const char *usage, struct admin_argument out[static ADMIN_ARGUMENTS_MAX]);

@@ -290,6 +290,23 @@ static void check_writable(const char *path, const char *name, struct config_pla
 		               (unsigned)geteuid(), strerror(errno));
 }
 
+/* A secret may be set while the node runs, which then makes its file; what the workers need at the start must be there. */
+static bool comes_later(const struct credential_settings *c, const char *path, const char *name, struct config_place at,
+                        struct config_problems *p)
+{
+	char directory[4097];
+	snprintf(directory, sizeof(directory), "%s", path);
+	char *slash = strrchr(directory, '/');
+	slash[slash == directory] = 0;
+	if (c->kind == CREDENTIAL_MTLS || access(path, F_OK) == 0 || errno != ENOENT || access(directory, F_OK))
+		return false;
+	config_warning(p, at,
+	               "%s names %s, which is not there: its callers are deferred until rms-connectorctl upstream "
+	               "credential set %s",
+	               name, path, c->name ? c->name : "NAME");
+	return true;
+}
+
 /* Files of credentials; what is in them is told when they are used. */
 static void check_credential_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
@@ -297,10 +314,11 @@ static void check_credential_files(const struct settings *s, const struct config
 	for (size_t i = 0; i < s->credential_count; i++) {
 		const struct credential_settings *c = &s->credentials[i];
 		char name[64];
-#define CREDENTIAL_MEMBER(member, type, takes, needs, help)                            \
-	if (type != TEXT && c->member) {                                               \
-		snprintf(name, sizeof(name), "credentials[%zu].%s", i, #member);       \
-		check_readable(c->member, name, at->credential[i], type == SECRET, p); \
+#define CREDENTIAL_MEMBER(member, type, takes, needs, help)                                    \
+	if (type != TEXT && c->member) {                                                       \
+		snprintf(name, sizeof(name), "credentials[%zu].%s", i, #member);               \
+		if (type != SECRET || !comes_later(c, c->member, name, at->credential[i], p))  \
+			check_readable(c->member, name, at->credential[i], type == SECRET, p); \
 	}
 #include "core/base/credentials.def"
 	}

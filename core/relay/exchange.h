@@ -80,7 +80,7 @@ struct exchange {
 	struct held *reply_held; /* the beginning of its head */
 	size_t reply_scanned;
 	uint16_t status, upstream_status;
-	uint8_t interim, reply_framing;
+	uint8_t interim, reply_framing, onboarding;
 	uint8_t replacement; /* enum err_code: what the caller gets instead of this answer */
 	bool reply_begun : 1, reply_bytes : 1, answered : 1, extra_bytes : 1, up_keeps : 1, close_after : 1;
 	uint32_t retry_after_s;

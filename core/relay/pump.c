@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/relay/authn.h"
+#include "core/relay/onboarding.h"
 #include "proto/http_write.h"
 
 #include <stdlib.h>
@@ -430,6 +431,8 @@ enum pump_reply pump_reply(struct exchange *x)
 		in.at += t.used;
 		in.n -= t.used;
 	}
+	if (x->status == 500 && onboarding_seen(&x->onboarding, slice_of(content.at, content.n)))
+		onboarding_tell(x->up);
 	x->reply_begun = true;
 	x->extra_bytes = x->reply.complete && in.n > 0;
 	if (head.len || content.n || x->reply.complete)
@@ -457,7 +460,7 @@ void pump_reply_restart(struct exchange *x)
 	x->replacement = ERR_NONE;
 	x->retry_after_s = 0;
 	x->upstream_status = 0;
-	x->interim = 0;
+	x->interim = x->onboarding = 0;
 	x->reply_begun = x->reply_bytes = x->extra_bytes = x->early = false;
 }
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum told_what { TOLD_PROXY_SIGNS, TOLD_PROXY_HEADER /* and a number for why */ };
+enum told_what { TOLD_PROXY_SIGNS, TOLD_ONBOARDING, TOLD_PROXY_HEADER /* and a number for why */ };
 enum { TOLD_PEERS = 128, TOLD_AGAIN_S = 3600 };
 
 /* peer: IPv6 or mapped IPv4. true: not told yet, and taken as told from now on. */

@@ -12,7 +12,8 @@ struct err upstreams_open(struct upstreams *all, struct loop *loop, const struct
 		struct upstream *u = &all->list[i];
 		u->credential = &settings->credentials[i];
 		u->renews = u->credential->kind == CREDENTIAL_OAUTH2_SECRET ||
-		            u->credential->kind == CREDENTIAL_OAUTH2_CERTIFICATE;
+		            u->credential->kind == CREDENTIAL_OAUTH2_CERTIFICATE ||
+		            u->credential->kind == CREDENTIAL_EXEC;
 		list_init(&u->awaiting);
 		all->count++;
 		TRY(upstream_pool_open(&u->pool, loop, settings, metrics, endpoint, u->credential));

@@ -1,6 +1,7 @@
 #include "core/relay/upstream_pool.h"
 
 #include "core/base/log.h"
+#include "core/cloud/secret.h"
 #include "core/net/listener.h"
 
 #include <stdio.h>
@@ -81,11 +82,17 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 	if (endpoint->tls) {
 		struct tls_client_options o = {
 		        .ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
+		struct secret key = {0};
 		if (credential->kind == CREDENTIAL_MTLS) {
+			struct secret_place place = secret_place(settings, credential);
+			TRY(secret_read(&place, &key));
 			o.certificate = credential->certificate_file;
 			o.key = credential->key_file;
+			o.key_pem = secret_slice(&key);
 		}
-		TRY(tls_client_new(&o, &p->tls));
+		struct err failed = tls_client_new(&o, &p->tls);
+		secret_done(&key);
+		TRY(failed);
 	}
 	return resolver_new(loop, settings->upstream_dns_servers, &p->resolver);
 }

@@ -38,7 +38,7 @@ HOMES = {
     r"yaml\.h": ["core/ops/config_load"],
     r"lmdb\.h": ["store/db.c"],
     r"jansson\.h": ["core/ops/", "core/ctl/", "core/authd/", "bench/", "proto/authlist_doc", "core/relay/authd_ask", "core/relay/directory_",
-                     "core/relay/standing_book", "core/cloud/token.c"],
+                     "core/relay/standing_book", "core/cloud/token"],
     r"uv\.h": ["core/net/", "core/cloud/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
     r"gssapi/.*": ["core/authd/gss.c", "core/authd/refusal.c", "core/authd/directory_login.c", "bench/load_gss.c", "bench/accept_bare.c"],
     r"krb5\.h": ["core/authd/keytab", "core/authd/binding.c", "core/authd/refusal.c", "core/authd/directory_login.c", "core/authd/own_login",
