@@ -78,3 +78,14 @@ bool address_is_loopback(const struct sockaddr *a)
 	}
 	return false;
 }
+
+bool address_is_loopback_name(const char *host)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+		return address_is_loopback((struct sockaddr *)&v4);
+	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+		return address_is_loopback((struct sockaddr *)&v6);
+	return strcmp(host, "localhost") == 0;
+}

@@ -1,5 +1,6 @@
 #include "core/cloud/oauth.h"
 
+#include "core/base/address.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/cloud/https_call.h"
@@ -339,6 +340,10 @@ static struct err make_address(struct oauth *o)
 		return ERR_OF(
 		        SETTINGS,
 		        .what = "the cloud of upstream.cloud has no public login service: give login_url and scope");
+	if (!o->login.tls && !address_is_loopback_name(o->login.host))
+		return ERR_OF(SETTINGS,
+		              .what = "login_url must begin with https://: over plain HTTP the secret could be read on "
+		                      "the way");
 	snprintf(o->path, sizeof(o->path), "/%s/oauth2/v2.0/token", c->tenant);
 	bool v6 = strchr(o->login.host, ':') != NULL, usual_port = o->login.port == (o->login.tls ? 443 : 80);
 	char host[280], port[8] = "";

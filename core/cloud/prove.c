@@ -1,5 +1,6 @@
 #include "core/cloud/prove.h"
 
+#include "core/base/address.h"
 #include "core/base/clock.h"
 #include "core/cloud/https_call.h"
 #include "core/net/tls.h"
@@ -225,6 +226,11 @@ struct err prove_open(struct prove *p, struct loop *l, const char **where)
 	const char *wrong = uri_parse(slice_str(p->settings->upstream_url), &p->service);
 	if (wrong)
 		return ERR_OF(SETTINGS, .what = wrong);
+	if (!p->service.tls && !address_is_loopback_name(p->service.host))
+		return ERR_OF(
+		        SETTINGS,
+		        .what = "it must begin with https://: over plain HTTP the credential could be read on the "
+		                "way");
 	bool v6 = strchr(p->service.host, ':'), usual = p->service.port == (p->service.tls ? 443 : 80);
 	char port[8] = "";
 	if (!usual)

@@ -86,23 +86,12 @@ static void check_stats(struct settings *s, const struct config_places *at, stru
 
 /* ---- the service ---- */
 
-static bool is_loopback_name(const char *host)
-{
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
-		return address_is_loopback((struct sockaddr *)&v4);
-	if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
-		return address_is_loopback((struct sockaddr *)&v6);
-	return strcmp(host, "localhost") == 0;
-}
-
 static bool plain_is_allowed(const char *host)
 {
 #ifdef RMS_TEST_SWITCHES
-	return is_loopback_name(host);
+	return address_is_loopback_name(host);
 #else
-	(void)is_loopback_name;
+	(void)host;
 	return false;
 #endif
 }

@@ -245,6 +245,13 @@ def test_a_wrong_word_is_told(words, told):
     assert done.returncode == 64 and told in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("service, login", [("http://rms.example", None), ("https://127.0.0.1:1", "http://login.example")])
+def test_nothing_is_said_over_plain_http_to_another_machine(secret, service, login):
+    done = ctl("upstream", "prove", "--url", service, "--tenant", TENANT, "--client-id", CLIENT, "--secret-file", secret,
+               *(["--login-url", login] if login else []))
+    assert done.returncode == 78 and "must begin with https://" in done.stderr, done.stderr
+
+
 def test_a_body_that_is_no_request_is_told(tmp_path):
     (tmp_path / "x").write_bytes(b"<a/>")
     done = ctl("upstream", "prove", "--url", "https://a", "--body", str(tmp_path / "x"))

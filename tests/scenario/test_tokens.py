@@ -170,6 +170,15 @@ def test_secrets_and_tokens_are_in_no_output(signed_in):
         assert "PLANTED" not in text and "token-1" not in text
 
 
+def test_a_secret_is_not_sent_over_plain_http(signed_in, tmp_path):
+    """B05: to another machine."""
+    made = signed_in(start=False, row={"secret_file": str(tmp_path / "secret"), "login_url": "http://login.example"})
+    made.relay.expected_exit = 78
+    made.relay.start(ready=False)
+    made.relay.wait()
+    assert "login_url must begin with https://" in made.relay.stderr(), made.relay.stderr()
+
+
 def test_a_secret_that_everybody_may_read_is_refused(signed_in):
     """B04"""
     made = signed_in(start=False)
