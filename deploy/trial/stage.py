@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import secrets
 import shlex
 import signal
 import time
@@ -11,6 +12,8 @@ from parts import HOST, Part, Trouble, free_port, make_certificates
 from realm import CALLERS, NAME, REALM, Realm, client_env
 
 CLOUD_MS = 20
+TENANT = "5c6bb73b-1038-4eec-863d-49bded473437"
+APPS = {"super-user": ("exchange", "e1f0c1a2-0001-4000-8000-000000000001"), "ordinary": ("sharepoint, fci", "e1f0c1a2-0002-4000-8000-000000000002")}
 NODES = ("node1", "node2")
 PROGRAMS = ("rms-connectord", "rms-connector-authd", "rms-connectorctl", "rms-cloud-sim", "rms-load")
 
@@ -45,9 +48,29 @@ class Stage:
         self.ports = {name: {"http": free_port(8081 + i), "https": free_port(8441 + i), "stats": free_port(9181 + i)}
                       for i, name in enumerate(NODES)}
         self.cloud = Part("cloud", [programs / "rms-cloud-sim", "--listen", f"{HOST}:{self.cloud_port}", "--tls-cert", self.folder / "cloud.pem",
-                                    "--tls-key", self.folder / "cloud.key", "--control", f"{HOST}:{self.control_port}", "--delay-ms", CLOUD_MS], place)
+                                    "--tls-key", self.folder / "cloud.key", "--control", f"{HOST}:{self.control_port}", "--delay-ms", CLOUD_MS, *self.login_words()], place)
         self.nodes = {name: Part(name, [programs / "rms-connectord", "-c", self.write_config(name)], place, self.realm.env) for name in NODES}
         self.write_terminal()
+
+    def login_words(self):
+        """Two applications in the stand-in's tenant, each with a secret of its own."""
+        words = ["--login", TENANT, "--require-token", "Bearer"]
+        for name, (_, client) in APPS.items():
+            secret = self.folder / f"{name}.secret"
+            secret.touch(mode=0o600)
+            secret.write_text(secrets.token_urlsafe(30))
+            words += ["--app", f"{client},secret={secret}"]
+        return words
+
+    def credentials(self):
+        return "".join(f"""  - name: {name}
+    kind: oauth2-secret
+    roles: [{roles}]
+    tenant: {TENANT}
+    client_id: {client}
+    secret_file: {self.folder}/{name}.secret
+    login_url: https://{HOST}:{self.cloud_port}
+""" for name, (roles, client) in APPS.items())
 
     def write_config(self, name):
         ports, path = self.ports[name], self.folder / f"{name}.yaml"
@@ -62,9 +85,7 @@ upstream:
   url: https://{HOST}:{self.cloud_port}
   ca_file: {self.folder}/ca.pem
 credentials:
-  - name: none
-    kind: none
-list:
+{self.credentials()}list:
   file: {self.folder}/list.json
 auth:
   socket: {self.folder}/{name}.authd
@@ -100,10 +121,15 @@ listeners:
         self.start_cloud()
         for name in NODES:
             self.start_node(name)
+        wait_for("that both nodes have their tokens", lambda: self.tokens_given() >= len(NODES) * len(APPS))
 
     def start_cloud(self):
         self.cloud.start()
         self.cloud.wait_until(lambda: get(self.control_port, "/health")[0] == 200)
+
+    def tokens_given(self):
+        status, text = get(self.control_port, "/seen")
+        return sum(one["path"].endswith("/token") and one["status"] == 200 for one in json.loads(text)["last"]) if status == 200 else 0
 
     def start_node(self, name):
         self.nodes[name].start()
