@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 struct arguments {
@@ -226,6 +227,7 @@ int main(int argc, char **argv)
 		settings_free(settings);
 		return 0;
 	}
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0}); /* secrets and tokens are in our memory */
 	if (a.caller_account) {
 		settings->loopback_caller.account = strdup(a.caller_account);
 		settings->loopback_caller.role = strdup(a.caller_role);

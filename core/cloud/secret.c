@@ -24,12 +24,16 @@ static struct err wrong(enum err_code code, int sys, const char *path, const cha
 struct secret_place secret_place(const struct settings *s, const struct credential_settings *c)
 {
 	struct secret_place p = {.settings = s, .credential = c};
-	if (c->kind == CREDENTIAL_STATIC)
-		p.member = "authorization_file", p.path = c->authorization_file;
-	else if (c->kind == CREDENTIAL_OAUTH2_SECRET)
-		p.member = "secret_file", p.path = c->secret_file;
-	else if (c->kind == CREDENTIAL_OAUTH2_CERTIFICATE || c->kind == CREDENTIAL_MTLS)
-		p.member = "key_file", p.path = c->key_file;
+	if (c->kind == CREDENTIAL_STATIC) {
+		p.member = "authorization_file";
+		p.path = c->authorization_file;
+	} else if (c->kind == CREDENTIAL_OAUTH2_SECRET) {
+		p.member = "secret_file";
+		p.path = c->secret_file;
+	} else if (c->kind == CREDENTIAL_OAUTH2_CERTIFICATE || c->kind == CREDENTIAL_MTLS) {
+		p.member = "key_file";
+		p.path = c->key_file;
+	}
 	return p;
 }
 

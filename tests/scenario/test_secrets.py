@@ -298,6 +298,7 @@ def every_output(made):
     made.relay.logged()
     for path in ("/", "/stats", "/metrics", "/readyz", "/livez"):
         outputs[path] = made.relay.get_stats(path)[1].encode()
+    assert re.search(r"Max core file size +0 +0", proc(made.relay.pid, "limits").decode()), "a crash would write them into a file"
     for name in ("cmdline", "environ"):
         outputs[name] = proc(made.relay.pid, name)
     made.relay.stop()
