@@ -239,7 +239,8 @@ class Lane:
             self.candidates = {self.version}
         for old in self.inside.glob("state.damaged-*"):  # an administrator would, too
             old.unlink()
-        return wrong and f"round {number} ({'in order' if in_order else 'killed'}, {damaged or 'left alone'}{', did not fit' if did_not_fit else ''}, list {'away' if away else 'there'}): {wrong}"
+        life = f"{'in order' if in_order else 'killed'}, {damaged or 'left alone'}{', did not fit' if did_not_fit else ''}"
+        return wrong and f"round {number} ({life}, list {'away' if away else 'there'}): {wrong}"
 
 
 def campaign(count):
