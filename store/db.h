@@ -1,4 +1,4 @@
-/* One LMDB environment in one file, synced at each commit; the only home of lmdb.h. Keys are short names, values whole records with checksums of
+/* One LMDB environment in one file, synced at each commit; the home of lmdb.h (with db_walk.c). Keys are short names, values whole records with checksums of
  * their own. It belongs to one process, which holds the lock of its directory (state_lock.h), and to one thread at a time. Calls block: start, and the
  * thread pool.
  *

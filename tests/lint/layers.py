@@ -36,7 +36,7 @@ HOMES = {
     r"openssl/.*": ["core/crypto/", "core/net/tls.c", "bench/floor_"],
     r"ares.*\.h": ["core/net/resolver.c"],
     r"yaml\.h": ["core/ops/config_load"],
-    r"lmdb\.h": ["store/db.c"],
+    r"lmdb\.h": ["store/db.c", "store/db_walk.c"],
     r"jansson\.h": ["core/ops/", "core/ctl/", "core/authd/", "bench/", "proto/authlist_doc", "core/relay/authd_ask", "core/relay/directory_",
                      "core/relay/standing_book", "core/cloud/token"],
     r"uv\.h": ["core/net/", "core/cloud/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
