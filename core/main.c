@@ -165,6 +165,7 @@ static struct err open_stats(struct watched *w, const struct settings *settings)
 	        .request_log = s->request_log,
 	        .list = s->list,
 	        .decisions = s->decisions,
+	        .cache = s->cache,
 	        .loopback_caller = settings->loopback_caller.account,
 	        .not_ready_reason = not_ready_reason,
 	        .is_draining = is_draining,
@@ -182,6 +183,7 @@ static struct err open_admin(struct watched *w, const struct settings *settings)
 	                                        .stats = &w->source,
 	                                        .list = w->server.list,
 	                                        .decisions = w->server.decisions,
+	                                        .cache = w->server.cache_keeper,
 	                                        .authd = w->server.asks,
 	                                        .credentials = &w->server.credentials};
 	struct err e = admin_open(&w->server.loop, &w->administered, &w->admin);

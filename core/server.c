@@ -4,6 +4,7 @@
 #include "core/relay/accounts.h"
 #include "core/relay/authd_ask_line.h"
 #include "core/relay/ntlm_callers.h"
+#include "core/server_cache.h"
 #include "proto/rms_op.h"
 #include "proto/uri.h"
 #include "store/state_lock.h"
@@ -323,6 +324,8 @@ static void on_second(uv_timer_t *timer)
 		authlist_sync_tick(s->list);
 	if (s->keeper)
 		decision_keeper_tick(s->keeper);
+	if (s->cache_keeper)
+		cache_keeper_tick(s->cache_keeper);
 	log_tick();
 }
 
@@ -349,6 +352,7 @@ static void on_worker_ended_here(void *server)
 		s->on_ended(s);
 	decision_keeper_close(s->keeper);
 	s->keeper = NULL;
+	server_cache_stop(s);
 	authlist_sync_close(s->list);
 	s->list = NULL;
 	credentials_close(&s->credentials);
@@ -370,6 +374,7 @@ static void publish_list(void *context, struct authlist *list)
 	struct server *s = context;
 	for (uint32_t i = 0; i < s->worker_count; i++)
 		worker_offer_list(&s->workers[i], list);
+	server_cache_list(s, list);
 }
 
 /* What is there only to explain must not keep a node from serving. */
@@ -452,8 +457,9 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 {
 	*s = (struct server){.settings = settings, .state_lock = -1};
 	*where = "node.state_directory";
-	TRY(open_state(s)); /* both before there are threads and signal handlers: it forks */
+	TRY(open_state(s)); /* all three before there are threads and signal handlers: it forks */
 	TRY(open_decisions(s));
+	TRY(server_cache_open(s));
 	*where = "event loop";
 	signal(SIGPIPE, SIG_IGN);
 	if (settings->node_name[0])
@@ -495,6 +501,7 @@ struct err server_init(struct server *s, const struct settings *settings, const 
 		w->relay.on_words_refused = on_words_refused;
 		s->blocks[i] = w->metrics;
 	}
+	TRY(server_cache_start(s));
 	warn_about_certificates(s);
 	*where = "auth.socket";
 	if ((!settings->loopback_caller.account || has_programs(settings)) && settings->auth_socket[0])
@@ -549,6 +556,7 @@ void server_done(struct server *s)
 	loop_done(&s->loop);
 	state_close(s->kept);
 	decisions_close(s->decisions);
+	server_cache_close(s);
 	state_lock_release(s->state_lock); /* last: nothing of the directory is open any more */
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include "core/relay/authd_ask.h"
 #include "core/relay/authlist_sync.h"
+#include "core/relay/cache_keeper.h"
 #include "core/relay/decision_keeper.h"
 #include "core/authd_child.h"
 #include "core/cloud/credential.h"
@@ -26,6 +27,8 @@ struct server {
 	struct decisions *decisions; /* owned */
 	struct decision_keeper *keeper; /* owned; NULL once the workers have ended */
 	struct authlist_sync *list;     /* owned; NULL once the workers have ended */
+	struct cache *cache;               /* owned; NULL: nothing is remembered */
+	struct cache_keeper *cache_keeper; /* owned; NULL once the workers have ended */
 	struct worker *workers;
 	struct metric_block **blocks; /* of the workers, for statistics */
 	uint32_t worker_count, workers_running, node_clients;

@@ -1,6 +1,7 @@
 #include "core/worker.h"
 
 #include "core/relay/client_conn.h"
+#include "core/relay/recall.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,10 +48,20 @@ static void take_list(struct worker *w)
 	authlist_unref(offered);
 }
 
+static void take_cache(struct worker *w)
+{
+	struct cache_index *offered = __atomic_exchange_n(&w->offered_cache, NULL, __ATOMIC_ACQ_REL);
+	if (!offered)
+		return;
+	recall_take_index(&w->relay, offered);
+	cache_index_unref(offered);
+}
+
 /* At each wake-up, and each second in case one was lost. */
 static void take_offers(struct worker *w)
 {
 	take_list(w);
+	take_cache(w);
 	relay_take_words(&w->relay);
 }
 
@@ -137,6 +148,7 @@ struct err worker_init(struct worker *w, const struct worker_options *o, const c
 static void *run(void *worker)
 {
 	struct worker *w = worker;
+	take_offers(w);
 	loop_run(&w->loop);
 	w->on_ended(w);
 	return NULL;
@@ -160,6 +172,7 @@ void worker_done(struct worker *w)
 {
 	loop_done(&w->loop);
 	authlist_unref(w->offered);
+	cache_index_unref(w->offered_cache);
 	relay_done(&w->relay);
 	for (size_t i = 0; w->listeners && i < w->settings->listener_count; i++) {
 		tls_server_free(w->listeners[i].tls);
@@ -202,6 +215,12 @@ void worker_stop_at_once(void *worker)
 void worker_offer_list(struct worker *w, struct authlist *list)
 {
 	authlist_unref(__atomic_exchange_n(&w->offered, authlist_ref(list), __ATOMIC_ACQ_REL));
+	loop_wake(&w->loop);
+}
+
+void worker_offer_cache(struct worker *w, struct cache_index *index)
+{
+	cache_index_unref(__atomic_exchange_n(&w->offered_cache, cache_index_ref(index), __ATOMIC_ACQ_REL));
 	loop_wake(&w->loop);
 }
 

@@ -26,6 +26,7 @@ struct worker {
 	struct worker_listener *listeners; /* owned array, one for each of settings.listeners */
 	uint32_t open_listeners;
 	struct authlist *offered; /* atomic: a reference, from the main thread to this one; NULL: nothing new */
+	struct cache_index *offered_cache; /* atomic: the same for the cache */
 	uv_timer_t second;
 	pthread_t thread;
 	bool started, empty, closed;
@@ -61,5 +62,7 @@ void worker_stop_at_once(void *worker);
 /* A new list for the relay, which takes a reference of its own; a newer one replaces one that was not taken yet. Main thread, between init and done.
  * It cannot fail, and needs no memory: a worker that kept an old list would let in who was removed from it. */
 void worker_offer_list(struct worker *w, struct authlist *list);
+/* The same for a newer snapshot of the cache. */
+void worker_offer_cache(struct worker *w, struct cache_index *index);
 /* The same for what is said to the cloud with a credential, by its number in the settings. */
 void worker_offer_words(struct worker *w, size_t credential, struct credential_words *words);

@@ -20,12 +20,16 @@
 #define METRIC_FIND_SERVICE_LOCATIONS_FOR_USER "find_service_locations_for_user"
 
 const struct rms_op rms_ops[OP_COUNT] = {
-#define RMS_OP(id, name, namespace, cache, retry, first_byte, family)                                                \
-	[OP_##id] = {                                                                                                \
-	        OP_##id,    TEXT(name), TEXT("http://microsoft.com/DRM/" namespace "/" name), (retry) == RETRY_SAFE, \
-	        first_byte, METRIC_##id},
+#define RMS_OP(id, name, namespace, cache, retry, first_byte, family)      \
+	[OP_##id] = {OP_##id,                                              \
+	             TEXT(name),                                           \
+	             TEXT("http://microsoft.com/DRM/" namespace "/" name), \
+	             (retry) == RETRY_SAFE,                                \
+	             cache,                                                \
+	             first_byte,                                           \
+	             METRIC_##id},
 #include "proto/rms_ops.def"
-        [OP_NONE] = {OP_NONE, TEXT("none"), TEXT(""), false, 10, "none"},
+        [OP_NONE] = {OP_NONE, TEXT("none"), TEXT(""), false, CACHE_NEVER, 10, "none"},
 };
 
 #define SERVICE_BASE "/_wmcs/"

@@ -9,12 +9,15 @@ enum rms_op_id {
 	OP_COUNT
 };
 enum { RETRY_NEVER, RETRY_SAFE };
+/* Whether answers may be given again (rms_keep.def says how long): never, to everybody who uses the same credential, to the same entry of the list. */
+enum rms_cache { CACHE_NEVER, CACHE_BY_TENANT, CACHE_BY_ENTRY };
 
 struct rms_op {
 	enum rms_op_id id;
 	struct slice name;   /* "AcquireLicense": first child of Body */
 	struct slice action; /* "http://microsoft.com/DRM/LicensingService/AcquireLicense" */
 	bool retry_safe;
+	uint8_t cache;             /* enum rms_cache */
 	uint8_t first_byte_tenths; /* times upstream.first_byte_ms / 10 */
 	const char *metric;        /* "acquire_license" */
 };

@@ -267,11 +267,26 @@ static int full_or(const struct db *d, int failed, size_t wanted)
 	return failed;
 }
 
-struct err db_write(struct db *d, const char *key, struct slice value)
+static int put_all(MDB_txn *txn, MDB_dbi dbi, const struct db_change *changes, size_t count, size_t *wanted)
+{
+	int failed = 0;
+	for (size_t i = 0; i < count && !failed; i++) {
+		const struct db_change *c = &changes[i];
+		MDB_val name = {strlen(c->key), (void *)(uintptr_t)c->key};
+		MDB_val bytes = {c->value.len, (void *)(uintptr_t)c->value.at};
+		*wanted += c->value.len;
+		failed = c->value.at ? mdb_put(txn, dbi, &name, &bytes, 0) : mdb_del(txn, dbi, &name, NULL);
+		if (failed == MDB_NOTFOUND && !c->value.at)
+			failed = 0;
+	}
+	return failed;
+}
+
+struct err db_change(struct db *d, const struct db_change *changes, size_t count)
 {
 	static const char failing[] = "the state file cannot be written";
 	MDB_txn *txn;
-	MDB_val name = {strlen(key), (void *)(uintptr_t)key}, bytes = {value.len, (void *)(uintptr_t)value.at};
+	size_t wanted = 0;
 	int failed = d->read_only ? EROFS : d->env ? 0 : open_again(d);
 	if (failed)
 		return ERR_OF(FILE, .sys = failed, .what = failing);
@@ -284,12 +299,39 @@ struct err db_write(struct db *d, const char *key, struct slice value)
 	}
 	if (failed)
 		return ERR_OF(FILE, .sys = failed, .what = failing);
-	failed = mdb_put(txn, d->dbi, &name, &bytes, 0);
+	failed = put_all(txn, d->dbi, changes, count, &wanted);
 	if (failed)
 		mdb_txn_abort(txn);
 	else
 		failed = mdb_txn_commit(txn);
 	if (failed)
-		return ERR_OF(FILE, .sys = full_or(d, failed, value.len), .what = failing);
+		return ERR_OF(FILE, .sys = full_or(d, failed, wanted), .what = failing);
 	return check_length(d, true);
+}
+
+struct err db_write(struct db *d, const char *key, struct slice value)
+{
+	return db_change(d, &(struct db_change){key, value}, 1);
+}
+
+struct err db_each(struct db *d, void (*on_row)(void *arg, struct slice key, struct slice value), void *arg)
+{
+	static const char failing[] = "the state file cannot be read";
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	if (!d->env)
+		return ERR_OF(FILE, .what = "the state file is not open since a write failed");
+	TRY(check_length(d, false));
+	int failed = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+	if (failed)
+		return ERR_OF(FILE, .sys = failed, .what = failing);
+	failed = mdb_cursor_open(txn, d->dbi, &cursor);
+	bool opened = failed == 0;
+	while (!failed && (failed = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+		on_row(arg, slice_of(key.mv_data, key.mv_size), slice_of(value.mv_data, value.mv_size));
+	if (opened)
+		mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
+	return failed == MDB_NOTFOUND ? OK : ERR_OF(FILE, .sys = failed, .what = failing);
 }

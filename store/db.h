@@ -26,5 +26,13 @@ bool db_read_only(const struct db *d);
 struct err db_read(struct db *d, const char *key, char **value, size_t *len);
 /* On the disk when it returns. ERR_FILE with words in what, errno or LMDB's number in sys: nothing has changed. */
 struct err db_write(struct db *d, const char *key, struct slice value);
+/* The same for several at once: all or none of them. */
+struct db_change {
+	const char *key;
+	struct slice value; /* at NULL: the key is taken out, if it is there */
+};
+struct err db_change(struct db *d, const struct db_change *changes, size_t count);
+/* Shows each row, by key; what is shown is borrowed until the call returns. on_row must not come back here. ERR_FILE: not all could be read. */
+struct err db_each(struct db *d, void (*on_row)(void *arg, struct slice key, struct slice value), void *arg);
 /* The words of such an error's sys. */
 const char *db_strerror(int sys);

@@ -85,6 +85,7 @@ class Node(Peer):
     arguments = ("--loopback-caller", r"CORP\exch$=exchange")
 
     stats_port = None
+    cache = False  # what is measured is the way to the cloud
 
     @classmethod
     def missing(cls, bench):
@@ -115,6 +116,8 @@ credentials:
     kind: none
 log:
   requests_file: {self.folder}/requests.json
+cache:
+  enabled: {"true" if self.cache else "false"}
 admin:
   socket: ""
 stats:

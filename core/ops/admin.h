@@ -17,6 +17,7 @@ struct admin_source {
 	const struct stats_source *stats;
 	struct authlist_sync *list;  /* NULL: none */
 	struct decisions *decisions; /* store/decisions.h says how to read them */
+	struct cache_keeper *cache;  /* NULL: nothing is remembered */
 	struct authd_ask *authd;     /* NULL: nobody is authenticated here */
 	struct credentials *credentials;
 };

@@ -6,6 +6,7 @@
 #include "core/base/request_log.h"
 #include "core/relay/authlist_sync.h"
 #include "store/decisions.h"
+#include "store/cache.h"
 
 /* Filled in by the server; all borrowed, and alive as long as statistics are served. */
 struct stats_source {
@@ -17,6 +18,7 @@ struct stats_source {
 	const struct request_log *request_log;      /* NULL: none */
 	const struct authlist_sync *list;           /* of authorized servers; NULL: none */
 	struct decisions *decisions;                /* records of them; NULL: none */
+	const struct cache *cache;                  /* NULL: nothing is remembered */
 	const char *state_directory, *upstream_url; /* for what is proven of it; NULL: nothing is said about that */
 	const char *loopback_caller;                /* the account of the test switch; NULL: authentication is on */
 	/* NULL: ready; else why not, in words. draining is part of it. */

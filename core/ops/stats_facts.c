@@ -188,6 +188,21 @@ static double decision_records_lost(const struct stats_source *s)
 	return s->decisions ? (double)decisions_lost(s->decisions) : 0;
 }
 
+static double cache_answers(const struct stats_source *s)
+{
+	return s->cache ? (double)cache_facts(s->cache).count : 0;
+}
+
+static double cache_bytes(const struct stats_source *s)
+{
+	return s->cache ? (double)cache_facts(s->cache).bytes : 0;
+}
+
+static double cache_evicted(const struct stats_source *s)
+{
+	return s->cache ? (double)cache_facts(s->cache).evicted : 0;
+}
+
 static double resident(const struct stats_source *s)
 {
 	return (double)resident_bytes();
@@ -240,6 +255,10 @@ static const struct stats_fact facts[] = {
          list_members_unknown},
         {"rms_connector_decision_records_lost_total", "counter",
          "Decisions that explain cannot tell of, because too many came at once", decision_records_lost},
+        {"rms_connector_cache_answers", "gauge", "Answers of the RMS service that are remembered", cache_answers},
+        {"rms_connector_cache_bytes", "gauge", "Memory of remembered answers", cache_bytes},
+        {"rms_connector_cache_evicted_total", "counter",
+         "Remembered answers that went before their time because cache.size_bytes was reached", cache_evicted},
         {"process_start_time_seconds", "gauge", "When the process started, in seconds since 1970", start_time},
         {"process_cpu_seconds_total", "counter", "Processor time used, user and system", cpu},
         {"process_resident_memory_bytes", "gauge", "Resident memory", resident},

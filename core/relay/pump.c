@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/relay/authn.h"
 #include "core/relay/onboarding.h"
+#include "core/relay/remember.h"
 #include "proto/http_write.h"
 
 #include <stdlib.h>
@@ -413,6 +414,8 @@ enum pump_reply pump_reply(struct exchange *x)
 			tell_replaced(x);
 			return discard(x, &in);
 		}
+		if (x->recall)
+			remember_begin(x, h);
 		x->early = !x->body.complete;
 		bool close = !reply_framing(x) || !x->keep_alive || r->draining || x->early;
 		x->close_after = close;
@@ -433,6 +436,8 @@ enum pump_reply pump_reply(struct exchange *x)
 	}
 	if (x->status == 500 && onboarding_seen(&x->onboarding, slice_of(content.at, content.n)))
 		onboarding_tell(x->up);
+	if (x->recall)
+		remember_take(x, content);
 	x->reply_begun = true;
 	x->extra_bytes = x->reply.complete && in.n > 0;
 	if (head.len || content.n || x->reply.complete)

@@ -1,6 +1,7 @@
 #include "core/relay/relay.h"
 
 #include "core/relay/exchange.h"
+#include "core/relay/recall.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -47,6 +48,7 @@ struct err relay_open(struct relay *r, struct loop *loop, const struct settings 
 	r->head_limits = (struct guard_limits){s->limits_request_head_bytes, 16 * 1024};
 	list_init(&r->ready);
 	list_init(&r->spare);
+	list_init(&r->flights);
 	if (getrandom(&r->id_prefix, sizeof(r->id_prefix), 0) != sizeof(r->id_prefix) ||
 	    getrandom(&r->decision_id, sizeof(r->decision_id), 0) != sizeof(r->decision_id))
 		return ERR_OF(SYSTEM, .what = "no random numbers");
@@ -164,5 +166,6 @@ void relay_done(struct relay *r)
 	r->spare_conn = NULL;
 	upstreams_done(&r->upstreams);
 	principals_close(&r->principals);
+	recall_done(r);
 	authlist_unref(r->list);
 }

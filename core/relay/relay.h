@@ -8,6 +8,7 @@
 #include "core/relay/principal.h"
 #include "core/relay/rate.h"
 #include "core/relay/upstream.h"
+#include "store/cache_index.h"
 #include "store/decisions.h"
 #include "proto/http_guard.h"
 #include "proto/http_msg.h"
@@ -48,7 +49,16 @@ struct input {
 
 enum {
 	RELAY_SCRATCH_BYTES = 48 * 1024 /* a head with words and headers at their limits */,
-	RELAY_SPARE_EXCHANGES = 256
+	RELAY_SPARE_EXCHANGES = 256,
+	RECALL_RECENT = 32,
+	RECALL_RECENT_MS = 10000,
+};
+
+/* An answer that this worker remembered, as long as no snapshot of the cache has it. */
+struct recent {
+	struct cached *answer; /* a reference; NULL: none */
+	uint64_t purges;
+	msec_t since;
 };
 
 struct relay {
@@ -67,8 +77,14 @@ struct relay {
 	struct authlist *list;  /* a reference; NULL: never loaded. Set by relay_take_list() only */
 	/* Borrowed, shared by all workers; NULL: decisions are not recorded. Set before the relay is opened. */
 	struct decisions *decisions;
-	uint64_t decision_id; /* of the last record */
-	uint32_t list_serial; /* counts lists, from 1: what was decided by an earlier one is decided anew */
+	uint64_t decision_id;       /* of the last record */
+	uint32_t list_serial;       /* counts lists, from 1: what was decided by an earlier one is decided anew */
+	struct cache_index *cached; /* a reference; NULL: nothing is remembered. Set by recall_take_index() only */
+	struct recent recent[RECALL_RECENT];
+	uint32_t recent_next;
+	struct list flights; /* questions that several wait for */
+	/* Takes the reference: for the main thread, which has the cache. NULL: nobody. */
+	void (*on_remembered)(struct relay *r, struct cached *answer, uint64_t purges);
 	struct deadline_queue waits[WAIT_COUNT];
 	struct list ready; /* exchanges for which something came that they waited for; run before the loop sleeps */
 	uv_prepare_t before_poll;

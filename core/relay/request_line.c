@@ -2,6 +2,7 @@
 
 #include "core/base/json_line.h"
 #include "core/relay/authn.h"
+#include "core/relay/recall.h"
 
 enum { LINE_BYTES = 2048 };
 
@@ -76,6 +77,8 @@ void request_line_write(struct exchange *x, enum err_effect effect)
 		json_line_bool(&j, "tls", true);
 	if (x->locates)
 		json_line_bool(&j, "anonymous", true);
+	if (recall_word(x))
+		json_line_text(&j, "cache", slice_str(recall_word(x)));
 	if (x->retried)
 		json_line_bool(&j, "retried", true);
 	if (x->uninspected)

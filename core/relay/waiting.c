@@ -9,6 +9,8 @@ static enum wait wait_of(const struct exchange *x)
 		return WAIT_HEAD;
 	case STEP_AUTHENTICATE:
 		return WAIT_AUTH;
+	case STEP_RECALL: /* others asked the cloud */
+		return WAIT_FIRST_BYTE;
 	case STEP_CONNECT:
 		return WAIT_LEASE;
 	case STEP_RELAY:

@@ -226,13 +226,13 @@ static void wire_gone(struct wire *w, enum err_code code)
 }
 
 /* From now on the kernel takes nothing for this one, as its peer does not read. */
-static void wire_fill(struct wire *w)
+[[maybe_unused]] static void wire_fill(struct wire *w)
 {
 	w->full = true;
 }
 
 /* The peer reads again, and has read all. */
-static void wire_drain(struct wire *w)
+[[maybe_unused]] static void wire_drain(struct wire *w)
 {
 	w->full = false;
 	w->stream->loop->waiting_bytes -= w->stream->waiting_bytes;

@@ -81,7 +81,8 @@ class Node:
             "upstream.url": upstream_url, "upstream.ca_file": certs.ca, "upstream.requests_per_10s": 0,
             "log.requests_file": str(self.requests_file), "log.events_file": str(self.events_file),
             "stats.address": f"{net.HOST}:{self.stats_port}", "admin.socket": "",
-            "auth.socket": str(self.folder / "no-authd.sock"), **(settings or {}),
+            # What tests count at the cloud they want to see there; test_cache.py switches it on.
+            "cache.enabled": False, "auth.socket": str(self.folder / "no-authd.sock"), **(settings or {}),
         }
         self.listeners = [self._listener(kind) for kind in listeners]
         self.realms = realms
