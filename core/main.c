@@ -7,6 +7,7 @@
 #include "core/ops/stats_server.h"
 #include "core/ops/super_users.h"
 #include "core/server.h"
+#include "proto/clouds.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -209,6 +210,21 @@ static int start_failed(const char *where, struct err why)
 	return why.code == ERR_SETTINGS ? EX_CONFIG : EX_UNAVAILABLE;
 }
 
+/* What the cloud's name means, for who wonders where requests and tokens will go. */
+static void print_cloud(const struct settings *s)
+{
+	const struct cloud *c = cloud_find(slice_str(s->upstream_cloud));
+	printf("%s: requests go to %s; ", c->name, s->upstream_url);
+	if (*c->login)
+		printf("tokens, where used, come from https://%s for %s, unless a credential says otherwise\n",
+		       c->login, c->scope);
+	else
+		printf("its login service is not public, so credentials that get tokens name it\n");
+	if (*s->proxy_url)
+		printf("by the web proxy %s%s%s\n", s->proxy_url, *s->proxy_bypass ? ", but not to " : "",
+		       s->proxy_bypass);
+}
+
 int main(int argc, char **argv)
 {
 	static struct watched w;
@@ -226,6 +242,7 @@ int main(int argc, char **argv)
 		return EX_CONFIG;
 	if (a.test_only) {
 		printf("rms-connectord: %s is good\n", a.config);
+		print_cloud(settings);
 		settings_free(settings);
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include "proto/uri.h"
 #include "store/state_lock.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -228,6 +229,11 @@ static struct err check_loopback(struct server *s, const char **where)
 			return ERR_OF(SETTINGS, .what = only);
 	}
 	*where = s->settings->upstream_url;
+	struct in6_addr literal;
+	if (*s->settings->proxy_url && strcmp(s->endpoint.host, "localhost") &&
+	    inet_pton(AF_INET, s->endpoint.host, &literal) != 1 && inet_pton(AF_INET6, s->endpoint.host, &literal) != 1)
+		return ERR_OF(SETTINGS, .what = "with --loopback-caller and a web proxy, upstream.url must have "
+		                                "localhost or a loopback address: the proxy looks names up itself");
 	struct resolver *resolver;
 	struct start_lookup lookup = {0};
 	uv_timer_t wake;

@@ -12,7 +12,7 @@ packages_build="gcc libc6-dev cmake ninja-build pkg-config ca-certificates libuv
 packages_try="$packages_build openssl python3 curl krb5-kdc krb5-admin-server krb5-user"
 packages_test="$packages_try python3-gssapi git ccache clang clang-format clang-tidy llvm libcmocka-dev
 	python3-pytest python3-pytest-timeout python3-pytest-xdist python3-yaml python3-jsonschema prometheus procps libclang-rt-dev
-	haproxy nginx libnginx-mod-stream"
+	haproxy nginx libnginx-mod-stream squid tinyproxy"
 # A real Active Directory for the tests (tests/support/adlab): controllers, a member with winbind, and their clients. The last line are SOAP clients that
 # are not ours (tests/scenario/test_clients.py): 58 small packages, 13 MB to fetch, 51 MB on disk, 30 s of one processor to install.
 packages_lab="samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user ldap-utils smbclient

@@ -22,6 +22,33 @@ const struct cloud *cloud_find(struct slice name)
 	return NULL;
 }
 
+const struct cloud *cloud_of_host(const char *host)
+{
+	size_t n = strlen(host);
+	for (size_t i = 0; i < ARRAY_COUNT(clouds); i++) {
+		size_t k = strlen(clouds[i].suffix);
+		if (k && n > k && host[n - k - 1] == '.' && strcasecmp(host + n - k, clouds[i].suffix) == 0)
+			return &clouds[i];
+	}
+	return NULL;
+}
+
+bool cloud_host_is_tenant(const struct cloud *c, const char *host)
+{
+	struct slice name = slice_until(slice_str(host), strlen(host) - strlen(c->suffix)); /* "GUID.rms.eu." */
+	size_t dot = slice_find(name, '.');
+	struct slice behind = slice_from(name, dot);
+	return dot > 0 && behind.len >= 5 && strncasecmp(behind.at, ".rms.", 5) == 0;
+}
+
+const struct cloud *cloud_of_login(const char *host)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(clouds); i++)
+		if (*clouds[i].login && strcasecmp(clouds[i].login, host) == 0)
+			return &clouds[i];
+	return NULL;
+}
+
 const char *cloud_names(void)
 {
 	static _Thread_local char without_end[sizeof(names)];

@@ -13,14 +13,14 @@ struct https_call {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct tls_client *tls;
+	const struct way_out *way;
+	struct proxy_reader *proxy; /* owned; while a web proxy has not opened the way */
 	uv_timer_t timer;
 	void (*done)(void *context, struct err why, const struct https_answer *answer);
 	void *context;
 	struct resolved addresses;
 	size_t next_address;
 	struct err last; /* why the address before did not work */
-	char host[256];
-	uint16_t port;
 	msec_t timeout;
 	char *out, *in;
 	size_t out_len, in_len, in_cap, body_at, scanned;
@@ -38,6 +38,7 @@ static void free_when_closed(struct https_call *c)
 	if (!c->over || c->handles || c->resolving)
 		return;
 	http_body_done(&c->body);
+	free(c->proxy);
 	explicit_bzero(c->out, c->out_len);
 	free(c->out);
 	if (c->in)
@@ -87,16 +88,21 @@ static const struct stream_events events;
 static void try_next(struct https_call *c)
 {
 	if (c->next_address == c->addresses.count) {
-		bool tls = c->last.code == ERR_TLS;
-		end(c, (struct err){tls ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, c->last.sys, err_text(c->last)},
-		    NULL);
+		enum err_code code = c->last.code == ERR_TLS              ? ERR_UPSTREAM_TLS
+		                     : c->last.code == ERR_UPSTREAM_PROXY ? ERR_UPSTREAM_PROXY
+		                                                          : ERR_UPSTREAM_CONNECT;
+		end(c, (struct err){code, c->last.sys, err_text(c->last)}, NULL);
 		return;
 	}
 	const struct sockaddr *to = (struct sockaddr *)&c->addresses.address[c->next_address++];
 	stream_init(&c->io, c->loop, &events);
 	c->handles++;
 	c->open = true;
-	struct err failed = stream_connect(&c->io, to, c->tls);
+	bool proxied = way_out_is_proxied(c->way);
+	free(c->proxy);
+	c->proxy = proxied ? way_out_reader(c->way) : NULL;
+	struct err failed =
+	        proxied && !c->proxy ? ERR_OF(NO_MEMORY) : stream_connect(&c->io, to, proxied ? NULL : c->tls);
 	if (failed.code) {
 		c->last = failed;
 		c->open = false;
@@ -125,10 +131,37 @@ static struct https_call *call_of(struct stream *s)
 	return container_of(s, struct https_call, io);
 }
 
+/* This address is given up; the next one is tried when it is closed. */
+static void give_up(struct https_call *c, struct err why)
+{
+	c->last = why;
+	c->open = false;
+	stream_close(&c->io);
+}
+
+static void on_proxy_bytes(struct https_call *c, const char *bytes, size_t n)
+{
+	bool open = false;
+	struct err failed = way_out_take(c->proxy, bytes, n, &open);
+	if (open) {
+		free(c->proxy);
+		c->proxy = NULL;
+		if (c->tls)
+			failed = stream_secure(&c->io, c->tls);
+		else
+			stream_write(&c->io, c->out, c->out_len);
+	}
+	if (failed.code)
+		give_up(c, failed);
+}
+
 static void on_ready(struct stream *s)
 {
 	struct https_call *c = call_of(s);
-	stream_write(s, c->out, c->out_len);
+	if (c->proxy)
+		stream_write(s, c->way->ask, c->way->ask_len);
+	else
+		stream_write(s, c->out, c->out_len);
 }
 
 static bool keep(struct https_call *c, const char *bytes, size_t n)
@@ -187,6 +220,10 @@ static void on_bytes(struct stream *s, char *bytes, size_t n)
 	enum guard_reason why;
 	if (c->over)
 		return;
+	if (c->proxy) {
+		on_proxy_bytes(c, bytes, n);
+		return;
+	}
 	size_t fresh = c->in_len;
 	if (!keep(c, bytes, n)) {
 		end(c, bad, NULL);
@@ -223,6 +260,11 @@ static void on_gone(struct stream *s, struct err why)
 	bool connected = s->state == STREAM_OPEN || c->in_len;
 	if (c->over)
 		return;
+	if (connected && c->proxy) {
+		give_up(c, ERR_OF(UPSTREAM_PROXY,
+		                  .what = "the web proxy closed the connection instead of answering CONNECT"));
+		return;
+	}
 	if (c->head_known && why.code == ERR_CLOSED && http_body_end(&c->body) && parse_again(c)) {
 		answered(c);
 		return;
@@ -231,9 +273,7 @@ static void on_gone(struct stream *s, struct err why)
 		end(c, ERR_OF(UPSTREAM_LOST, .what = "the connection ended before the answer was complete"), NULL);
 		return;
 	}
-	c->last = why;
-	c->open = false;
-	stream_close(s);
+	give_up(c, why);
 }
 
 static void on_closed(struct stream *s)
@@ -262,10 +302,11 @@ static const struct stream_events events = {
 static void on_timeout(uv_timer_t *timer)
 {
 	struct https_call *c = timer->data;
-	const char *what = c->resolving                      ? "the name servers did not answer in time"
-	                   : c->io.state == STREAM_HANDSHAKE ? "the TLS handshake did not end in time"
-	                   : c->io.state == STREAM_OPEN      ? "no answer in time"
-	                                                     : "connecting took too long";
+	const char *what = c->resolving                             ? "the name servers did not answer in time"
+	                   : c->io.state == STREAM_HANDSHAKE        ? "the TLS handshake did not end in time"
+	                   : c->proxy && c->io.state == STREAM_OPEN ? "the web proxy did not answer CONNECT in time"
+	                   : c->io.state == STREAM_OPEN             ? "no answer in time"
+	                                                            : "connecting took too long";
 	end(c, ERR_OF(UPSTREAM_TIMEOUT, .what = what), NULL);
 }
 
@@ -289,7 +330,7 @@ static void on_start(uv_timer_t *timer)
 	struct https_call *c = timer->data;
 	uv_timer_start(timer, on_timeout, c->timeout, 0);
 	c->resolving = true;
-	resolver_lookup(c->resolver, c->host, c->port, on_resolved, c);
+	resolver_lookup(c->resolver, c->way->host, c->way->port, on_resolved, c);
 }
 
 struct https_call *https_call_start(struct loop *l, const struct https_request *r,
@@ -304,12 +345,11 @@ struct https_call *https_call_start(struct loop *l, const struct https_request *
 	c->loop = l;
 	c->resolver = r->resolver;
 	c->tls = r->tls;
+	c->way = r->way;
 	c->done = done;
 	c->context = context;
-	c->port = r->port;
 	c->timeout = r->timeout;
 	c->method = slice_equal(r->method, SLICE("GET")) ? HTTP_GET : HTTP_POST;
-	snprintf(c->host, sizeof(c->host), "%s", r->host);
 	uv_timer_init(&l->uv, &c->timer);
 	c->timer.data = c;
 	c->handles = 1;

@@ -2,6 +2,7 @@
  * loop's thread. Certificates are verified; redirects are never followed; what comes is bounded. */
 #pragma once
 #include "core/base/err.h"
+#include "core/cloud/way_out.h"
 #include "core/net/resolver.h"
 #include "core/net/tls.h"
 #include "proto/http_msg.h"
@@ -10,9 +11,8 @@ enum { HTTPS_ANSWER_MAX = 256 * 1024, HTTPS_HEAD_MAX = 32 * 1024 };
 
 struct https_call;
 
-struct https_request {    /* copied where it is needed longer than the call that starts */
-	const char *host; /* name or address */
-	uint16_t port;
+struct https_request {             /* copied where it is needed longer than the call that starts */
+	const struct way_out *way; /* to the host; borrowed until the call is over */
 	struct tls_client *tls;    /* borrowed, made for this host; NULL: plain */
 	struct resolver *resolver; /* borrowed */
 	struct slice method;       /* "POST" */
@@ -27,7 +27,7 @@ struct https_answer { /* borrowed, while done() runs */
 	struct slice body;
 };
 
-/* done: once, from the loop and never from inside https_call_start(); the call is over then. why: ERR_UPSTREAM_NAME, _CONNECT, _TLS, _TIMEOUT, _LOST or
+/* done: once, from the loop and never from inside https_call_start(); the call is over then. why: ERR_UPSTREAM_NAME, _CONNECT, _PROXY, _TLS, _TIMEOUT, _LOST or
  * _ANSWER_BAD with words in what (per thread, until the next call), and no answer. NULL: no memory, or it failed at once; nothing will be told. */
 struct https_call *https_call_start(struct loop *l, const struct https_request *r,
                                     void (*done)(void *context, struct err why, const struct https_answer *answer),

@@ -31,6 +31,7 @@ struct oauth {
 	const struct credential_settings *settings;
 	struct resolver *resolver;
 	struct tls_client *tls; /* owned; NULL: plain, on loopback only */
+	struct way_out way;
 	const struct oauth_events *events;
 	void *context;
 	struct uri login;
@@ -165,8 +166,12 @@ static void on_answer(void *context, struct err why, const struct https_answer *
 		return;
 	}
 	if (!answer) {
-		snprintf(o->problem, sizeof(o->problem), "%s:%u: %s: %s", o->login.host, o->login.port,
-		         err_row(why.code)->text, err_text(why));
+		bool proxied = way_out_is_proxied(&o->way);
+		char by[300] = "";
+		if (proxied)
+			snprintf(by, sizeof(by), " by the web proxy %s:%u", o->way.host, o->way.port);
+		snprintf(o->problem, sizeof(o->problem), "%s:%u%s: %s", o->login.host, o->login.port, by,
+		         err_text(why));
 		o->code = 0;
 		failed(o, TOKEN_WAIT, pause_after(o->failures));
 		return;
@@ -230,8 +235,7 @@ static struct https_call *ask(struct oauth *o, const struct secret *candidate,
                               void *context)
 {
 	struct token_form f = {0};
-	struct https_request r = {.host = o->login.host,
-	                          .port = o->login.port,
+	struct https_request r = {.way = &o->way,
 	                          .tls = o->tls,
 	                          .resolver = o->resolver,
 	                          .method = SLICE("POST"),
@@ -371,11 +375,14 @@ struct err oauth_open(struct loop *l, const struct settings *all, const struct c
 	struct err wrong = make_address(o);
 	if (!wrong.code)
 		wrong = load(o);
+	if (!wrong.code)
+		wrong = way_out_open(all, o->login.host, o->login.port, &o->way);
 	if (!wrong.code && o->login.tls) {
 		struct tls_client_options t = {.ca_file = all->upstream_ca_file, .host = o->login.host};
 		wrong = tls_client_new(&t, &o->tls);
 	}
 	if (wrong.code) {
+		way_out_done(&o->way);
 		secret_done(&o->secret);
 		crypto_signer_free(o->signer);
 		free(o);
@@ -431,6 +438,7 @@ static void on_handle_closed(uv_handle_t *handle)
 	if (--o->handles)
 		return;
 	tls_client_free(o->tls);
+	way_out_done(&o->way);
 	secret_done(&o->secret);
 	crypto_signer_free(o->signer);
 	if (o->token)

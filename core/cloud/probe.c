@@ -2,6 +2,7 @@
 
 #include "core/cloud/https_call.h"
 #include "core/cloud/secret.h"
+#include "core/cloud/way_out.h"
 #include "core/cloud/words.h"
 #include "proto/uri.h"
 
@@ -20,6 +21,7 @@ struct probe {
 	struct https_call *call;
 	struct tls_client *tls;    /* owned; NULL: plain */
 	struct resolver *resolver; /* owned */
+	struct way_out way;        /* open when it has a host */
 	char place[640];
 	void (*done)(void *context, const struct probe_result *result);
 	void *context;
@@ -29,6 +31,7 @@ static void end(struct probe *p)
 {
 	if (p->resolver)
 		resolver_close(p->resolver);
+	way_out_done(&p->way);
 	tls_client_free(p->tls);
 	free(p);
 }
@@ -114,8 +117,7 @@ static bool begin(struct probe *p, struct loop *l, const struct settings *s, con
 	struct slice words = credential_words_lines(w);
 	int n = snprintf(lines, sizeof(lines), "%.*s%s", SLICE_ARG(words), rest);
 	credential_words_unref(w);
-	struct https_request r = {.host = url->host,
-	                          .port = url->port,
+	struct https_request r = {.way = &p->way,
 	                          .tls = p->tls,
 	                          .resolver = p->resolver,
 	                          .method = SLICE("POST"),
@@ -142,6 +144,8 @@ struct err probe_start(struct loop *l, const struct settings *s, const struct cr
 	p->done = done;
 	p->context = context;
 	struct err failed = url.tls ? open_tls(p, s, c, &url) : OK;
+	if (!failed.code)
+		failed = way_out_open(s, url.host, url.port, &p->way);
 	if (!failed.code)
 		failed = resolver_new(l, s->upstream_dns_servers, &p->resolver);
 	if (!failed.code && !begin(p, l, s, &url, authorization))

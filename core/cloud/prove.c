@@ -130,8 +130,7 @@ static void start(struct prove *p, struct prove_call *c)
 {
 	char *lines = malloc(LINES_BYTES), probe[RMS_PROBE_BYTES];
 	int n = lines ? write_lines(p, c, lines, LINES_BYTES) : 0;
-	struct https_request r = {.host = p->service.host,
-	                          .port = p->service.port,
+	struct https_request r = {.way = &p->way,
 	                          .tls = p->tls,
 	                          .resolver = p->resolver,
 	                          .method = SLICE("POST"),
@@ -238,6 +237,7 @@ struct err prove_open(struct prove *p, struct loop *l, const char **where)
 	snprintf(p->host_line, sizeof(p->host_line), "%s%s%s%s", v6 ? "[" : "", p->service.host, v6 ? "]" : "", port);
 	TRY(make_tls(p));
 	*where = "name servers";
+	TRY(way_out_open(p->settings, p->service.host, p->service.port, &p->way));
 	TRY(resolver_new(l, p->settings->upstream_dns_servers, &p->resolver));
 	p->credentials.on_words = on_words;
 	p->credentials.owner = p;
@@ -262,5 +262,6 @@ void prove_done(struct prove *p)
 	credentials_done(&p->credentials);
 	credential_words_unref(p->words);
 	p->words = NULL;
+	way_out_done(&p->way);
 	tls_client_free(p->tls);
 }

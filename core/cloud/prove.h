@@ -7,6 +7,7 @@
 #pragma once
 #include "core/cloud/credential.h"
 #include "core/cloud/prove_answer.h"
+#include "core/cloud/way_out.h"
 #include "proto/rms_probe.h"
 #include "proto/uri.h"
 
@@ -54,6 +55,7 @@ struct prove {
 	struct credentials credentials;
 	struct credential_words *words;
 	struct resolver *resolver;
+	struct way_out way;
 	struct tls_client *tls;
 	struct https_call *call;
 	uv_timer_t look; /* for a token, or for why there is none */

@@ -185,6 +185,19 @@ static void tell(struct host *h, struct err why)
 	}
 }
 
+/* The library's many statuses are three causes to an administrator. */
+static struct err no_address(int status)
+{
+	if (status == ARES_ENOTFOUND)
+		return ERR_OF(NAME, .sys = UV_EAI_NONAME, .what = "the name servers know no such name");
+	if (status == ARES_SUCCESS || status == ARES_ENODATA)
+		return ERR_OF(NAME, .sys = UV_EAI_NODATA, .what = "the name has no address");
+	return ERR_OF(NAME, .sys = UV_EAI_AGAIN,
+	              .what = status == ARES_ETIMEOUT       ? "the name servers did not answer"
+	                      : status == ARES_ECONNREFUSED ? "the name servers could not be asked"
+	                                                    : ares_strerror(status));
+}
+
 static void on_answer(void *context, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct host *h = context;
@@ -214,8 +227,7 @@ static void on_answer(void *context, int status, int timeouts, struct ares_addri
 		ares_freeaddrinfo(info);
 	}
 	if (h->kept.count == 0)
-		why = ERR_OF(NAME, .sys = status,
-		             .what = ares_strerror(status == ARES_SUCCESS ? ARES_ENODATA : status));
+		why = no_address(status);
 	else
 		h->until = loop_now(h->resolver->loop) + 1000 * (msec_t)(ttl < TTL_LEAST_S ? TTL_LEAST_S : ttl);
 	tell(h, why);

@@ -14,7 +14,8 @@ struct resolved {
 };
 
 struct resolver;
-/* Called once, perhaps before resolver_lookup returns. ERR_NAME with the reason in words; answer is borrowed during the call. */
+/* Called once, perhaps before resolver_lookup returns. ERR_NAME with the reason in words, and in sys UV_EAI_NONAME (there is no such name), UV_EAI_NODATA
+ * (it has no address) or UV_EAI_AGAIN (no name server answered); answer is borrowed during the call. */
 typedef void resolved_fn(void *context, struct err why, const struct resolved *answer);
 
 /* servers: "127.0.0.10:53,..." or empty for the system's. */

@@ -282,14 +282,15 @@ static void on_readable(struct stream *s)
 				continue;
 			if (errno != EAGAIN)
 				gone(s, s->state == STREAM_HANDSHAKE
-				                ? ERR_OF(TLS, .sys = -errno,
+				                ? ERR_OF(TLS, .sys = UV_ECONNRESET,
 				                         .what = "the connection was reset during the TLS handshake")
 				                : ERR_OF(NETWORK, .sys = -errno));
 			return;
 		}
 		if (n == 0) {
 			if (s->state == STREAM_HANDSHAKE)
-				gone(s, ERR_OF(TLS, .what = "the connection was closed during the TLS handshake"));
+				gone(s, ERR_OF(TLS, .sys = UV_EOF,
+				               .what = "the connection was closed during the TLS handshake"));
 			else
 				gone(s, s->tls ? ERR_OF(TRUNCATED) : ERR_OF(CLOSED));
 			return;
@@ -381,6 +382,22 @@ struct err stream_accept_preface(struct stream *s, uv_stream_t *listening)
 	return begin(s);
 }
 
+/* Our hello; the other side's answers drive it on. */
+static struct err say_hello(struct stream *s)
+{
+	struct err failed = OK;
+	s->loop->turn = s;
+	s->loop->input_len = 0;
+	return tls_conn_handshake(s->tls, &failed) >= 0 ? OK : failed;
+}
+
+struct err stream_secure(struct stream *s, struct tls_client *tls)
+{
+	TRY(tls_conn_connect(tls, s->loop, &s->tls));
+	s->state = STREAM_HANDSHAKE;
+	return say_hello(s);
+}
+
 static void on_connected(uv_connect_t *request, int status)
 {
 	struct connecting *c = container_of(request, struct connecting, request);
@@ -398,12 +415,8 @@ static void on_connected(uv_connect_t *request, int status)
 	s->state = tls ? STREAM_HANDSHAKE : STREAM_OPEN;
 	if (!failed.code)
 		failed = begin(s);
-	if (!failed.code && tls) {
-		s->loop->turn = s;
-		s->loop->input_len = 0;
-		if (tls_conn_handshake(s->tls, &failed) >= 0)
-			failed = OK;
-	}
+	if (!failed.code && tls)
+		failed = say_hello(s);
 	if (failed.code)
 		gone(s, failed);
 	else if (!tls && s->events->on_ready)

@@ -64,6 +64,9 @@ struct err stream_accept_preface(struct stream *s, uv_stream_t *listening);
 struct err stream_begin(struct stream *s, struct tls_server *tls);
 /* Begins to connect; then on_ready or on_gone. tls NULL: plain. session key: one host name at one tls_client. */
 struct err stream_connect(struct stream *s, const struct sockaddr *address, struct tls_client *tls);
+/* TLS on a connection that stream_connect() made plain, from inside its on_bytes, when all that came was taken: then on_ready once more, or on_gone.
+ * After an error: stream_close(). */
+struct err stream_secure(struct stream *s, struct tls_client *tls);
 void stream_close(struct stream *s);
 
 /* Bytes are taken (copied or encrypted) before it returns; nothing is sent until the turn ends, unless they are many. Never fails:

@@ -44,6 +44,7 @@ struct tls_client {
 	char host[256];
 	bool host_is_name, resume;
 	SSL_SESSION *session; /* the newest ticket */
+	struct tls_issuer issuer;
 	struct tls_counts counts;
 };
 
@@ -488,19 +489,32 @@ void tls_conn_free(struct tls_conn *c)
 		SSL_free(ssl_of(c));
 }
 
+static void note_issuer(SSL *ssl)
+{
+	if (SSL_is_server(ssl) || SSL_session_reused(ssl))
+		return;
+	struct tls_client *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), client_index);
+	tls_conn_issuer((struct tls_conn *)(void *)ssl, &t->issuer);
+}
+
+const struct tls_issuer *tls_client_issuer(const struct tls_client *t)
+{
+	return &t->issuer;
+}
+
 /* In an administrator's words: which of the many ways a handshake fails it was. */
 static struct err handshake_failed(SSL *ssl)
 {
 	uint32_t code = ERR_peek_last_error();
 	long verdict = 0;
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-		char issuer[200] = "unknown";
-		STACK_OF(X509) *chain = SSL_get_peer_full_cert_chain(ssl);
-		if (chain && sk_X509_num(chain))
-			X509_NAME_oneline(X509_get_issuer_name(sk_X509_value(chain, 0)), issuer, sizeof(issuer));
+		struct tls_issuer who;
+		note_issuer(ssl);
+		tls_conn_issuer((struct tls_conn *)(void *)ssl, &who);
 		verdict = SSL_get_verify_result(ssl);
-		snprintf(detail, sizeof(detail), "its certificate was refused: %s (issued by %s)",
-		         X509_verify_cert_error_string(verdict), issuer);
+		snprintf(detail, sizeof(detail), "its certificate was refused: %s (issued by \"%s\"%s%s%s)",
+		         X509_verify_cert_error_string(verdict), who.name, *who.organization ? " of \"" : "",
+		         who.organization, *who.organization ? "\"" : "");
 		ERR_clear_error();
 	} else {
 		snprintf(detail, sizeof(detail), "the TLS handshake failed: %s", library_reason());
@@ -517,6 +531,7 @@ int tls_conn_handshake(struct tls_conn *c, struct err *why)
 	if (done == 1) {
 		counts->handshakes++;
 		counts->resumed += (uint64_t)SSL_session_reused(ssl);
+		note_issuer(ssl);
 		return 1;
 	}
 	int reason = SSL_get_error(ssl, done);

@@ -53,6 +53,19 @@ struct tls_counts {
 };
 const struct tls_counts *tls_server_counts(const struct tls_server *t);
 const struct tls_counts *tls_client_counts(const struct tls_client *t);
+
+enum { TLS_ISSUER_BYTES = 72 };
+struct tls_issuer { /* printable ASCII; empty where the certificate does not say it */
+	char organization[TLS_ISSUER_BYTES], name[TLS_ISSUER_BYTES];
+};
+/* Of what a connection was shown; empty where it was shown none. */
+void tls_conn_issuer(struct tls_conn *c, struct tls_issuer *out);
+/* Who issued the certificate that the last full handshake was shown, whether it was refused or not. */
+const struct tls_issuer *tls_client_issuer(const struct tls_client *t);
+
+/* What a certificate was refused for, of an ERR_TLS whose sys is greater than 0. */
+enum tls_refusal { TLS_REFUSED_NAME, TLS_REFUSED_TIME, TLS_REFUSED_CHAIN, TLS_REFUSED_OTHER };
+enum tls_refusal tls_refusal_of(int sys);
 /* Lowest and highest protocol version, 0x0301 to 0x0304, for tests and the simulator; the default is 1.2 to 1.3. */
 void tls_server_versions(struct tls_server *t, uint16_t lowest, uint16_t highest);
 void tls_client_versions(struct tls_client *t, uint16_t lowest, uint16_t highest);

@@ -1,7 +1,6 @@
 #include "core/ops/config_check.h"
 #include "core/base/address.h"
 #include "core/base/address_list.h"
-#include "proto/uri.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,14 +16,14 @@ struct config_place config_place_or(struct config_place a, struct config_place b
 	return a.line ? a : b.line ? b : top;
 }
 
-static struct config_place row_place(const struct config_places *at, enum setting_id id)
+struct config_place config_place_of(const struct config_places *at, enum setting_id id)
 {
 	return config_place_or(at->row[id], top);
 }
 
 /* ---- addresses ---- */
 
-static uint16_t port_of(const struct sockaddr_storage *a)
+uint16_t config_port_of(const struct sockaddr_storage *a)
 {
 	return ntohs(a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
 	                                      : ((const struct sockaddr_in *)a)->sin_port);
@@ -33,7 +32,7 @@ static uint16_t port_of(const struct sockaddr_storage *a)
 bool config_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
 	char x[64], y[64];
-	return a->ss_family == b->ss_family && port_of(a) == port_of(b) && port_of(a) != 0 &&
+	return a->ss_family == b->ss_family && config_port_of(a) == config_port_of(b) && config_port_of(a) != 0 &&
 	       strcmp(address_text(a, x), address_text(b, y)) == 0;
 }
 
@@ -46,7 +45,7 @@ bool config_check_address(const char *address, const char *name, struct config_p
 		return false;
 	}
 #ifndef RMS_TEST_SWITCHES
-	if (port_of(out) == 0) {
+	if (config_port_of(out) == 0) {
 		config_problem(p, at, "%s has port 0: give it a number from 1 to 65535", name);
 		return false;
 	}
@@ -61,18 +60,19 @@ static void check_stats(struct settings *s, const struct config_places *at, stru
 	struct sockaddr_storage address;
 	bool certificate = *s->stats_tls_certificate, key = *s->stats_tls_key, client_ca = *s->stats_tls_client_ca;
 	if (certificate != key)
-		config_problem(p, row_place(at, certificate ? SETTING_stats_tls_certificate : SETTING_stats_tls_key),
+		config_problem(p,
+		               config_place_of(at, certificate ? SETTING_stats_tls_certificate : SETTING_stats_tls_key),
 		               "stats.tls_certificate and stats.tls_key go together: %s is missing",
 		               certificate ? "stats.tls_key" : "stats.tls_certificate");
 	if (client_ca && !certificate)
-		config_problem(p, row_place(at, SETTING_stats_tls_client_ca),
+		config_problem(p, config_place_of(at, SETTING_stats_tls_client_ca),
 		               "stats.tls_client_ca needs stats.tls_certificate and stats.tls_key, too");
-	if (!*s->stats_address ||
-	    !config_check_address(s->stats_address, "stats.address", row_place(at, SETTING_stats_address), p, &address))
+	if (!*s->stats_address || !config_check_address(s->stats_address, "stats.address",
+	                                                config_place_of(at, SETTING_stats_address), p, &address))
 		return;
 	if (!address_is_loopback((struct sockaddr *)&address) && !(certificate && client_ca) &&
 	    s->stats_allow_count == 0)
-		config_problem(p, row_place(at, SETTING_stats_address),
+		config_problem(p, config_place_of(at, SETTING_stats_address),
 		               "stats.address is not a loopback address, so everybody could read the statistics: give "
 		               "stats.tls_certificate, stats.tls_key and stats.tls_client_ca, or stats.allow, a list "
 		               "of addresses");
@@ -84,119 +84,15 @@ static void check_stats(struct settings *s, const struct config_places *at, stru
 	}
 }
 
-/* ---- the service ---- */
-
-static bool plain_is_allowed(const char *host)
-{
-#ifdef RMS_TEST_SWITCHES
-	return address_is_loopback_name(host);
-#else
-	(void)host;
-	return false;
-#endif
-}
-
-static const char *url_problem(const struct uri *uri)
-{
-	if (strstr(uri->host, "guid.rms.") || strstr(uri->host, "rms.region."))
-		return "is the example's: put in your tenant's, which Get-AipServiceConfiguration shows as "
-		       "LicensingIntranetDistributionPointUrl";
-	if (!uri->tls && !plain_is_allowed(uri->host))
-		return "must begin with https://: over plain HTTP licences and credentials could be read on the way";
-	if (uri->path.len > 1 && !(uri->path.len >= 6 && strncasecmp(uri->path.at, "/_wmcs", 6) == 0 &&
-	                           (uri->path.len == 6 || uri->path.at[6] == '/')))
-		return "must end behind the host name: https://GUID.rms.REGION.aadrm.com";
-	return NULL;
-}
-
-/* Segments of plain characters, each behind a slash: it goes into the request line as it is. */
-static void check_path(const char *path, struct config_place place, struct config_problems *p)
-{
-	size_t n = strlen(path);
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
-	if (path[0] != '/' || path[n - 1] == '/' || strspn(path, plain) != n || strstr(path, "//") ||
-	    strstr(path, "/."))
-		config_problem(p, place,
-		               "upstream.path must be like /_wmcs or /_wmcs/oauth2: a slash before each part, "
-		               "none at the end");
-}
-
-static void check_url(struct settings *s, const struct config_places *at, struct config_problems *p)
-{
-	struct config_place place = config_place_or(at->row[SETTING_upstream_url], at->upstream);
-	struct uri uri;
-	if (!*s->upstream_url) {
-		config_problem(p, place,
-		               "upstream.url is missing. It is your tenant's address: run Get-AipServiceConfiguration "
-		               "(PowerShell "
-		               "module AIPService), take LicensingIntranetDistributionPointUrl, and write url: "
-		               "https://... below "
-		               "upstream:");
-		return;
-	}
-	const char *wrong = uri_parse(slice_str(s->upstream_url), &uri);
-	if (wrong) {
-		config_problem(p, place, "upstream.url is not right: %s", wrong);
-		return;
-	}
-	wrong = url_problem(&uri);
-	if (wrong) {
-		config_problem(p, place, "upstream.url %s", wrong);
-		return;
-	}
-	/* The service's documents name it with a path; all paths are the callers'. */
-	char origin[300], port[8] = "";
-	if (uri.port != (uri.tls ? 443 : 80))
-		snprintf(port, sizeof(port), ":%u", uri.port);
-	bool v6 = strchr(uri.host, ':');
-	snprintf(origin, sizeof(origin), "%s://%s%s%s%s", uri.tls ? "https" : "http", v6 ? "[" : "", uri.host,
-	         v6 ? "]" : "", port);
-	check_path(s->upstream_path, row_place(at, SETTING_upstream_path), p);
-	if (!settings_set_text(s, SETTING_upstream_url, origin, strlen(origin)))
-		config_problem(p, place, "there is not enough memory");
-}
-
-static bool is_name_server(struct slice s)
-{
-	char text[80];
-	struct sockaddr_storage a;
-	struct in6_addr v6;
-	if (s.len == 0 || s.len > 64)
-		return false;
-	memcpy(text, s.at, s.len);
-	text[s.len] = 0;
-	if (inet_pton(AF_INET, text, &v6) == 1 || inet_pton(AF_INET6, text, &v6) == 1)
-		return true;
-	return text[0] != ':' && text[0] != '*' && !address_parse(text, &a).code && port_of(&a) != 0;
-}
-
-static void check_upstream(struct settings *s, const struct config_places *at, struct config_problems *p)
-{
-	check_url(s, at, p);
-	for (struct slice rest = slice_str(s->upstream_dns_servers); rest.len;) {
-		size_t comma = slice_find(rest, ',');
-		if (!is_name_server(slice_trim(slice_until(rest, comma)))) {
-			config_problem(
-			        p, row_place(at, SETTING_upstream_dns_servers),
-			        "upstream.dns_servers must be numeric addresses with commas between them: 10.0.0.53 or "
-			        "10.0.0.53:53, [2001:db8::53]:53");
-			break;
-		}
-		rest = slice_from(rest, comma + 1);
-	}
-	if (s->upstream_total_timeout_ms < s->upstream_first_byte_ms)
-		config_warning(
-		        p, row_place(at, SETTING_upstream_total_timeout_ms),
-		        "upstream.total_timeout_ms is shorter than upstream.first_byte_ms, which then never counts");
-}
+/* ---- what is left ---- */
 
 static void check_auth(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	if (strcmp(s->auth_ntlm, "off") && strcmp(s->auth_ntlm, "winbind"))
-		config_problem(p, row_place(at, SETTING_auth_ntlm), "auth.ntlm must be off or winbind");
+		config_problem(p, config_place_of(at, SETTING_auth_ntlm), "auth.ntlm must be off or winbind");
 	if (strcmp(s->auth_anonymous_locator, "off") && strcmp(s->auth_anonymous_locator, "local"))
 		config_problem(
-		        p, row_place(at, SETTING_auth_anonymous_locator),
+		        p, config_place_of(at, SETTING_auth_anonymous_locator),
 		        "auth.anonymous_locator must be off or local: nothing is ever relayed for callers who do "
 		        "not say who they are");
 }
@@ -204,14 +100,14 @@ static void check_auth(struct settings *s, const struct config_places *at, struc
 static void check_log(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	if (*s->log_events_file && strcmp(s->log_events_file, s->log_requests_file) == 0)
-		config_problem(p, row_place(at, SETTING_log_events_file),
+		config_problem(p, config_place_of(at, SETTING_log_events_file),
 		               "log.events_file and log.requests_file are the same file: give each its own");
 }
 
 static void check_limits(struct settings *s, const struct config_places *at, struct config_problems *p)
 {
 	if (s->limits_body_grace_ms > s->limits_body_timeout_ms)
-		config_warning(p, row_place(at, SETTING_limits_body_grace_ms),
+		config_warning(p, config_place_of(at, SETTING_limits_body_grace_ms),
 		               "limits.body_grace_ms is longer than limits.body_timeout_ms, so limits.body_min_bytes_s "
 		               "never counts");
 }
@@ -220,13 +116,13 @@ static void check_list(const struct settings *s, const struct config_places *at,
 {
 	bool local = strcmp(s->list_source, "local") == 0;
 	if (!local && strcmp(s->list_source, "file") != 0)
-		config_problem(p, row_place(at, SETTING_list_source), "list.source must be file or local");
+		config_problem(p, config_place_of(at, SETTING_list_source), "list.source must be file or local");
 	if (local && !*s->node_state_directory)
 		config_problem(
-		        p, row_place(at, SETTING_list_source),
+		        p, config_place_of(at, SETTING_list_source),
 		        "list.source is local, but there is no place for the list: set node.state_directory, too");
 	if (local && *s->list_file)
-		config_problem(p, row_place(at, SETTING_list_file),
+		config_problem(p, config_place_of(at, SETTING_list_file),
 		               "list.file is set, but list.source is local: take one of them away");
 }
 
@@ -234,7 +130,7 @@ void config_check(struct settings *s, const struct config_places *at, struct con
 {
 	config_check_listeners(s, at, p);
 	check_stats(s, at, p);
-	check_upstream(s, at, p);
+	config_check_upstream(s, at, p);
 	check_limits(s, at, p);
 	check_auth(s, at, p);
 	check_log(s, at, p);
@@ -327,6 +223,7 @@ static void check_node_files(const struct settings *s, const struct config_place
 		enum setting_id id;
 		bool secret;
 	} read[] = {{SETTING_upstream_ca_file, false},
+	            {SETTING_proxy_password_file, true},
 	            {SETTING_stats_tls_certificate, false},
 	            {SETTING_stats_tls_key, true},
 	            {SETTING_stats_tls_client_ca, false}};
@@ -336,19 +233,20 @@ static void check_node_files(const struct settings *s, const struct config_place
 	for (size_t i = 0; i < ARRAY_COUNT(read); i++) {
 		const struct setting_row *row = &setting_rows[read[i].id];
 		snprintf(name, sizeof(name), "%s.%s", row->section, row->name);
-		check_readable(settings_get_text(s, read[i].id), name, row_place(at, read[i].id), read[i].secret, p);
+		check_readable(settings_get_text(s, read[i].id), name, config_place_of(at, read[i].id), read[i].secret,
+		               p);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(written); i++) {
 		const struct setting_row *row = &setting_rows[written[i]];
 		snprintf(name, sizeof(name), "%s.%s", row->section, row->name);
-		check_writable(settings_get_text(s, written[i]), name, row_place(at, written[i]), p);
+		check_writable(settings_get_text(s, written[i]), name, config_place_of(at, written[i]), p);
 	}
 }
 
 /* That the keytab is not there, or cannot be read, is no mistake in the configuration: authd runs without, says so, and takes the file when it comes. */
 static void check_authd_files(const struct settings *s, const struct config_places *at, struct config_problems *p)
 {
-	struct config_place place = row_place(at, SETTING_auth_keytab);
+	struct config_place place = config_place_of(at, SETTING_auth_keytab);
 	struct stat st;
 	if (!*s->auth_keytab)
 		config_problem(

@@ -27,9 +27,15 @@ struct config_place config_place_or(struct config_place a, struct config_place b
 /* HOST:PORT, told when it is not. */
 bool config_check_address(const char *address, const char *name, struct config_place at, struct config_problems *p,
                           struct sockaddr_storage *out);
+/* Where a value stands, or else the beginning of the file. */
+struct config_place config_place_of(const struct config_places *at, enum setting_id id);
+uint16_t config_port_of(const struct sockaddr_storage *a);
 bool config_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 /* Of config_check(): what stands in listeners, and what the rest must be for it. */
 void config_check_listeners(const struct settings *s, const struct config_places *at, struct config_problems *p);
+
+/* Of config_check(): the cloud and the way to it. */
+void config_check_upstream(struct settings *s, const struct config_places *at, struct config_problems *p);
 
 /* May correct values to their usual form: the URL to its origin. */
 void config_check(struct settings *s, const struct config_places *at, struct config_problems *p);

@@ -1,6 +1,7 @@
 #include "core/relay/exchange.h"
 
 #include "core/base/log.h"
+#include "core/cloud/reach.h"
 #include "core/relay/answer.h"
 #include "core/relay/authn.h"
 #include "core/relay/authz.h"
@@ -288,6 +289,8 @@ static enum step cloud_left(struct exchange *x)
 		x->lease.newer_than = loop_now(x->relay->loop);
 		return STEP_CONNECT;
 	}
+	event_log(EVENT_UPSTREAM_FAILS, "%s: the connection was %s before an answer. %s", x->up->pool.endpoint->host,
+	          x->upstream_end.sys == UV_ECONNRESET ? "reset" : "closed", reach_advice(REACH_RESET));
 	return exchange_answer_with(x, ERR_OF(UPSTREAM_LOST));
 }
 

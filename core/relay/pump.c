@@ -1,6 +1,7 @@
 #include "core/relay/pump.h"
 
 #include "core/base/log.h"
+#include "core/cloud/reach.h"
 #include "core/relay/authn.h"
 #include "core/relay/onboarding.h"
 #include "core/relay/remember.h"
@@ -326,7 +327,13 @@ static void tell_replaced(struct exchange *x)
 	else if (x->replacement == ERR_UPSTREAM_THROTTLED) {
 		rate_wait(x->relay->rate.limit, x->retry_after_s, clock_now());
 		event_log(EVENT_UPSTREAM_THROTTLED, "%s answered 429, Retry-After %u s", host, x->retry_after_s);
-	}
+	} else if (x->replacement == ERR_UPSTREAM_ERROR)
+		event_log(EVENT_UPSTREAM_FAILS, "%s answered %u without SOAP. %s", host, x->upstream_status,
+		          reach_advice(REACH_FAILING));
+	else if (x->replacement == ERR_UPSTREAM_REDIRECT)
+		event_log(EVENT_UPSTREAM_FAILS,
+		          "%s answered %u, a redirect, which is never followed. Check upstream.url", host,
+		          x->upstream_status);
 }
 
 /* The head of the real answer, behind any 1xx. REPLY_COMPLETE here only means: it is in relay->answer_head, *in is behind it. */

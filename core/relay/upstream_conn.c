@@ -9,9 +9,30 @@ static struct upstream_conn *conn_of(struct stream *s)
 	return container_of(s, struct upstream_conn, io);
 }
 
+/* A web proxy's answer: TLS begins behind it, and only where nothing of the proxy's own can be in front. */
+static void on_proxy_bytes(struct upstream_conn *c, const char *bytes, size_t n)
+{
+	bool open = false;
+	struct err failed = way_out_take(c->proxy, bytes, n, &open);
+	if (open) {
+		free(c->proxy);
+		c->proxy = NULL;
+		if (c->pool->tls)
+			failed = stream_secure(&c->io, c->pool->tls);
+		else
+			upstream_pool_connected(c->pool, c);
+	}
+	if (failed.code)
+		upstream_pool_ended(c->pool, c, failed);
+}
+
 static void on_ready(struct stream *s)
 {
 	struct upstream_conn *c = conn_of(s);
+	if (c->proxy) {
+		stream_write(s, c->pool->way.ask, c->pool->way.ask_len);
+		return;
+	}
 	if (s->tls) {
 		metric_add(c->pool->metrics, METRIC_upstream_handshakes, 0, 0, 1);
 		metric_add(c->pool->metrics, METRIC_upstream_handshakes_resumed, 0, 0, stream_resumed(s));
@@ -22,6 +43,10 @@ static void on_ready(struct stream *s)
 static void on_bytes(struct stream *s, char *bytes, size_t n)
 {
 	struct upstream_conn *c = conn_of(s);
+	if (c->proxy) {
+		on_proxy_bytes(c, bytes, n);
+		return;
+	}
 	if (c->state == UPSTREAM_LEASED && !s->sent) {
 		/* Bytes that were here before any of the request left answer nothing that this exchange asked. */
 		stream_take_back(s);
@@ -52,6 +77,10 @@ static void on_gone(struct stream *s, struct err why)
 	struct upstream_conn *c = conn_of(s);
 	if (c->state == UPSTREAM_LEASED)
 		c->user->on_gone(c->user_context, why);
+	else if (c->proxy && s->state == STREAM_OPEN)
+		upstream_pool_ended(c->pool, c,
+		                    ERR_OF(UPSTREAM_PROXY,
+		                           .what = "the web proxy closed the connection instead of answering CONNECT"));
 	else
 		upstream_pool_ended(c->pool, c, why);
 }
@@ -60,6 +89,7 @@ static void on_closed(struct stream *s)
 {
 	struct upstream_conn *c = conn_of(s);
 	list_remove(&c->link);
+	free(c->proxy);
 	free(c);
 }
 
@@ -83,7 +113,11 @@ struct upstream_conn *upstream_conn_open(struct upstream_pool *p, const struct s
 	deadline_init(&c->deadline);
 	list_init(&c->link);
 	stream_init(&c->io, p->loop, &events);
-	*why = stream_connect(&c->io, address, p->tls);
+	bool proxied = way_out_is_proxied(&p->way);
+	if (proxied && !(c->proxy = way_out_reader(&p->way)))
+		*why = ERR_OF(NO_MEMORY);
+	else
+		*why = stream_connect(&c->io, address, proxied ? NULL : p->tls);
 	if (why->code) {
 		upstream_conn_close(c);
 		return NULL;

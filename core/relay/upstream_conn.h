@@ -2,6 +2,7 @@
 #pragma once
 #include "core/net/stream.h"
 #include "core/net/timers.h"
+#include "proto/proxy_connect.h"
 
 struct upstream_pool;
 struct upstream_conn;
@@ -22,6 +23,7 @@ struct upstream_conn {
 	struct upstream_pool *pool;
 	const struct upstream_user *user;
 	void *user_context;
+	struct proxy_reader *proxy; /* owned; while a web proxy has not opened the way */
 	uint32_t uses;
 	uint8_t state, address, attempts;
 	msec_t made, idle_since;

@@ -1,6 +1,7 @@
 #include "core/relay/upstream_pool.h"
 
 #include "core/base/log.h"
+#include "core/cloud/reach.h"
 #include "core/cloud/secret.h"
 #include "core/net/listener.h"
 
@@ -59,9 +60,12 @@ static void on_idle_too_long(struct deadline *d, struct deadline_queue *q)
 static void on_connect_too_long(struct deadline *d, struct deadline_queue *q)
 {
 	struct upstream_conn *c = container_of(d, struct upstream_conn, deadline);
-	upstream_pool_ended(q->context, c,
-	                    c->io.state == STREAM_HANDSHAKE ? ERR_OF(TLS, .what = "the TLS handshake took too long")
-	                                                    : ERR_OF(NETWORK, .what = "connecting took too long"));
+	struct err why = ERR_OF(NETWORK, .sys = UV_ETIMEDOUT, .what = "connecting took too long");
+	if (c->io.state == STREAM_HANDSHAKE)
+		why = ERR_OF(TLS, .sys = UV_ETIMEDOUT, .what = "the TLS handshake took too long");
+	else if (c->proxy && c->io.state == STREAM_OPEN)
+		why = ERR_OF(UPSTREAM_PROXY, .what = "the web proxy did not answer CONNECT in time");
+	upstream_pool_ended(q->context, c, why);
 }
 
 static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q);
@@ -79,6 +83,7 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 	deadline_queue_open(loop, &p->connecting_limit, settings->upstream_connect_timeout_ms, on_connect_too_long, p);
 	deadline_queue_open(loop, &p->resolve_limit, settings->upstream_connect_timeout_ms, on_resolve_too_long, p);
 	deadline_init(&p->resolve_deadline);
+	TRY(way_out_open(settings, endpoint->host, endpoint->port, &p->way));
 	if (endpoint->tls) {
 		struct tls_client_options o = {
 		        .ca_file = settings->upstream_ca_file, .host = endpoint->host, .resume = true};
@@ -99,6 +104,7 @@ struct err upstream_pool_open(struct upstream_pool *p, struct loop *loop, const 
 
 void upstream_pool_done(struct upstream_pool *p)
 {
+	way_out_done(&p->way);
 	tls_client_free(p->tls);
 	p->tls = NULL;
 }
@@ -211,8 +217,15 @@ static struct err unreachable(struct upstream_pool *p, enum err_code code, struc
 	metric_add(p->metrics, METRIC_upstream_connects_failed, 0, 0, 1);
 	p->told_unreachable = true;
 	enum event_id event =
-	        code == ERR_UPSTREAM_TLS && why.sys ? EVENT_UPSTREAM_CERTIFICATE : EVENT_UPSTREAM_UNREACHABLE;
-	event_log(event, "%s:%u: %s", p->endpoint->host, p->endpoint->port, err_text(why));
+	        code == ERR_UPSTREAM_TLS && why.sys > 0 ? EVENT_UPSTREAM_CERTIFICATE : EVENT_UPSTREAM_UNREACHABLE;
+	bool proxied = way_out_is_proxied(&p->way);
+	const char *advice = reach_advice(
+	        reach_cause_of(why, p->endpoint->host, proxied, p->tls ? tls_client_issuer(p->tls) : NULL));
+	char by[300] = "";
+	if (proxied)
+		snprintf(by, sizeof(by), " by the web proxy %s:%u", p->way.host, p->way.port);
+	event_log(event, "%s:%u%s: %s%s%s", p->endpoint->host, p->endpoint->port, by, err_text(why),
+	          *advice ? ". " : "", advice);
 	return (struct err){code, why.sys, NULL};
 }
 
@@ -227,7 +240,8 @@ static void on_resolve_too_long(struct deadline *d, struct deadline_queue *q)
 {
 	struct upstream_pool *p = q->context;
 	p->resolving = false; /* what comes after all is passed over */
-	refuse_all(p, ERR_UPSTREAM_NAME, ERR_OF(NAME, .what = "the name servers did not answer in time"));
+	refuse_all(p, ERR_UPSTREAM_NAME,
+	           ERR_OF(NAME, .sys = UV_EAI_AGAIN, .what = "the name servers did not answer in time"));
 }
 
 static bool has_room(const struct upstream_pool *p)
@@ -286,11 +300,24 @@ static void connect_for_waiting(struct upstream_pool *p)
 		return;
 	p->resolving = true;
 	deadline_arm(&p->resolve_deadline, &p->resolve_limit, loop_now(p->loop));
-	resolver_lookup(p->resolver, p->endpoint->host, p->endpoint->port, on_resolved, p);
+	resolver_lookup(p->resolver, p->way.host, p->way.port, on_resolved, p);
+}
+
+/* Its authority is in the bundle, so the handshake was good; requests go on, but callers' own clients will refuse such certificates. */
+static void look_for_inspection(struct upstream_pool *p)
+{
+	const struct tls_issuer *issuer = p->tls ? tls_client_issuer(p->tls) : NULL;
+	bool inspected = reach_is_inspected(p->endpoint->host, issuer);
+	if (inspected && !p->told_inspected)
+		event_log(EVENT_UPSTREAM_INSPECTED, "%s:%u: its certificate was issued by \"%s\" of \"%s\". %s",
+		          p->endpoint->host, p->endpoint->port, issuer->name, issuer->organization,
+		          reach_advice(REACH_INSPECTED));
+	p->told_inspected = inspected;
 }
 
 void upstream_pool_connected(struct upstream_pool *p, struct upstream_conn *c)
 {
+	look_for_inspection(p);
 	leave(p, c);
 	c->made = loop_now(p->loop);
 	p->good_address = c->address;
@@ -312,6 +339,14 @@ static void shorten_idle(struct upstream_pool *p, uint32_t limit_ms)
 	}
 }
 
+/* What a request is told that a failed connection was for. */
+static enum err_code code_of(struct err why)
+{
+	return why.code == ERR_TLS              ? ERR_UPSTREAM_TLS
+	       : why.code == ERR_UPSTREAM_PROXY ? ERR_UPSTREAM_PROXY
+	                                        : ERR_UPSTREAM_CONNECT;
+}
+
 /* A connecting or idle connection is over. */
 void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struct err why)
 {
@@ -331,14 +366,13 @@ void upstream_pool_ended(struct upstream_pool *p, struct upstream_conn *c, struc
 	if (connecting && !p->closed) {
 		struct err failed;
 		if (!connect_any(p, address + 1u, attempts, &failed)) {
-			struct err told =
-			        unreachable(p, why.code == ERR_TLS ? ERR_UPSTREAM_TLS : ERR_UPSTREAM_CONNECT, why);
+			struct err told = unreachable(p, code_of(why), why);
 			if (p->waiting_count > p->connecting_count) {
 				struct lease_request *q = first_waiting(p);
 				q->refused(q, told);
 			}
 			if (p->connecting_count == 0)
-				resolver_forget(p->resolver, p->endpoint->host);
+				resolver_forget(p->resolver, p->way.host);
 		}
 	}
 }

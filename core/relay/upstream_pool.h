@@ -8,6 +8,7 @@
 #pragma once
 #include "core/base/metrics.h"
 #include "core/base/settings.h"
+#include "core/cloud/way_out.h"
 #include "core/net/resolver.h"
 #include "core/net/timers.h"
 #include "core/relay/upstream_conn.h"
@@ -32,6 +33,7 @@ struct upstream_pool {
 	const struct settings *settings;
 	struct metric_block *metrics;
 	const struct upstream_endpoint *endpoint;
+	struct way_out way;         /* to whom connections go: the endpoint, or a web proxy */
 	struct tls_client *tls;     /* owned; NULL for plain */
 	struct resolver *resolver;  /* owned */
 	struct deadline_queue idle; /* its list is the list of idle connections, oldest first */
@@ -44,7 +46,7 @@ struct upstream_pool {
 	uint32_t waiting_count;
 	struct resolved addresses;
 	size_t good_address; /* the one that worked last comes first */
-	bool resolving, closed, told_unreachable;
+	bool resolving, closed, told_unreachable, told_inspected;
 	uint32_t shown[4]; /* what this pool is in the gauges that all pools of the worker share */
 };
 

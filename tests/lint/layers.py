@@ -33,7 +33,7 @@ TESTED = "tests/"
 HOMES = {
     r"llhttp\.h": ["proto/http_parse.c", "proto/http_chunks.c"],
     r"expat.*\.h": ["proto/xml_scan.c", "bench/"],
-    r"openssl/.*": ["core/crypto/", "core/net/tls.c", "bench/floor_"],
+    r"openssl/.*": ["core/crypto/", "core/net/tls.c", "core/net/tls_issuer.c", "bench/floor_"],
     r"ares.*\.h": ["core/net/resolver.c"],
     r"yaml\.h": ["core/ops/config_load"],
     r"lmdb\.h": ["store/db.c", "store/db_walk.c"],

@@ -24,7 +24,7 @@ def test_beyond_the_limit_callers_are_told_to_come_again(node, cloud):
     assert {got.status for got in answers} == {200, 429} and len(refused) >= 100 - 40 - 4 * took
     assert all(got.header("Retry-After") == "5" for got in refused)
     assert len(working.requests) == 100 - len(refused)
-    assert relay.event(4070)
+    assert relay.event(4072)
     eventually(lambda: relay.ask(soap.request(CERTIFY)).status == 200, 5)
 
 

@@ -148,7 +148,9 @@ def test_both_families_are_used(certs, node, dns):
         assert named(node, names, four.port).ask(soap.request(CERTIFY)).status == 200
 
 
-@pytest.mark.parametrize("wrong, word", [({"fail": {"cloud.test": 2}}, "server"), ({"fail": {"cloud.test": 3}}, "not"), ({"silent": ["cloud.test"]}, "time")])
+@pytest.mark.parametrize("wrong, word", [
+    ({"fail": {"cloud.test": 2}}, "check the name servers"), ({"fail": {"cloud.test": 3}}, "know no such name. check upstream.url"),
+    ({"silent": ["cloud.test"]}, "in time. check the name servers")])
 def test_a_name_that_fails_later_is_named(cloud, node, dns, wrong, word):
     """H06 F13: the node started while the name worked; what fails then is said in words."""
     def once(connection, request):

@@ -77,6 +77,12 @@ struct err stream_connect(struct stream *s, const struct sockaddr *address, stru
 	return OK;
 }
 
+struct err stream_secure(struct stream *s, struct tls_client *tls)
+{
+	s->state = STREAM_HANDSHAKE;
+	return OK;
+}
+
 void stream_close(struct stream *s)
 {
 	if (s->state >= STREAM_CLOSING)

@@ -47,6 +47,7 @@ static void the_source_of_the_list_must_fit(void **state)
 	}
 }
 
+/* H14 */
 static void the_url_is_trimmed_to_its_origin(void **state)
 {
 	static const struct {
@@ -74,6 +75,141 @@ static void the_url_is_trimmed_to_its_origin(void **state)
 			config_problems_print(&problems, stderr);
 		assert_non_null(s);
 		assert_string_equal(s->upstream_url, urls[i].want);
+		settings_free(s);
+	}
+}
+
+/* H14: as administrators paste it, or what to write instead. */
+static void wrong_urls_are_refused_with_advice(void **state)
+{
+	static const struct {
+		const char *given, *words;
+	} urls[] = {
+	        {"a.rms.na.aadrm.com/_wmcs/licensing", "write https://a.rms.na.aadrm.com/_wmcs/licensing"},
+	        {"http://a.rms.na.aadrm.com", "must begin with https://"},
+	        {"https://api.aadrm.com", "api., admin. and discover. are other services"},
+	        {"https://admin.na.aadrm.com/admin/admin.svc", "must end behind the host name"},
+	        {"https://admin.na.aadrm.com", "no tenant's"},
+	        {"https://rms.na.aadrm.com", "no tenant's"},
+	        {"https://discover.aadrm.us", "no tenant's"},
+	        {"https://login.microsoftonline.com", "names the login service"},
+	        {"https://guid.rms.region.aadrm.com", "is the example's"},
+	        {"https://a.rms.na.aadrm.com/_wmcs/licensing?x=1", "query"},
+	        {"https://user@a.rms.na.aadrm.com", "user name"},
+	        {"https://a.rms.aadrm.cn", "Write cloud: AzureChinaCloud"},
+	        {"https://a.rms.aadrm.us", "Write cloud: AzureUSGovernment"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "listeners: [{address: \"0.0.0.0:80\"}]\nupstream: {url: \"%s\"}\n",
+		         urls[i].given);
+		assert_null(load(text));
+		assert_int_equal(problems.count, 1);
+		assert_true(told("2:17", urls[i].words));
+	}
+}
+
+/* H15: hosts of every region and cloud, such as none of these sources has ever seen. */
+static void tenants_of_every_region_are_accepted(void **state)
+{
+	static const struct {
+		const char *host, *cloud;
+	} hosts[] = {
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.na.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.eu.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.ap.aadrm.com", "azurecloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.sa.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.ca.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.govus.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.atlantis-2.aadrm.com", "AzureCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.aadrm.us", "AzureUSGovernment"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.aadrm.cn", "AzureChinaCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.cne.aadrm.cn", "AzureChinaCloud"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.secret.example", "AzureUSGovernment2"},
+	        {"5c6bb73b-1038-4eec-863d-49bded473437.rms.secret.example", "AzureUSGovernment3"},
+	        {"adrms.corp.example", "custom"},
+	        {"a.rms.eu.aadrm.com", "custom"},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(hosts); i++) {
+		char text[512], want[300];
+		snprintf(text, sizeof(text),
+		         "listeners: [{address: \"0.0.0.0:80\"}]\nupstream:\n  url: https://%s/_wmcs/licensing/\n  "
+		         "cloud: %s\n",
+		         hosts[i].host, hosts[i].cloud);
+		struct settings *s = load(text);
+		if (!s)
+			config_problems_print(&problems, stderr);
+		assert_non_null(s);
+		snprintf(want, sizeof(want), "https://%s", hosts[i].host);
+		assert_string_equal(s->upstream_url, want);
+		assert_int_equal(problems.count, 1);
+		assert_true(told("3:8", "warning: upstream.url is used as https://5c6bb73b") ||
+		            told("3:8", "warning: upstream.url is used as https://a"));
+		settings_free(s);
+	}
+}
+
+/* B03: and what the clouds without public addresses need (B02). */
+static void the_cloud_is_one_of_those_that_there_are(void **state)
+{
+	static const char token[] = "credentials:\n  - {name: t, kind: oauth2-secret, roles: [exchange], tenant: t, "
+	                            "client_id: c, secret_file: /s%s}\n";
+	static const struct {
+		const char *cloud, *more, *words; /* NULL: good */
+	} cases[] = {
+	        {"Azure", "",
+	         "upstream.cloud is Azure, which is none of the clouds: AzureCloud, AzureChinaCloud, "
+	         "AzureUSGovernment, AzureUSGovernment2, AzureUSGovernment3, custom"},
+	        {"azurecloud", "", NULL},
+	        {"AzureUSGovernment2", "", "so this credential needs login_url and scope"},
+	        {"AzureUSGovernment3", ", login_url: https://login.example", "needs login_url and scope"},
+	        {"AzureUSGovernment3", ", login_url: https://login.example, scope: x", NULL},
+	        {"custom", ", login_url: https://login.example, scope: x", NULL},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[1024], credential[512];
+		snprintf(credential, sizeof(credential), token, cases[i].more);
+		snprintf(text, sizeof(text), "%s  cloud: %s\n%s", GOOD, cases[i].cloud, credential);
+		struct settings *s = load(text);
+		if (!cases[i].words && !s)
+			config_problems_print(&problems, stderr);
+		assert_int_equal(s == NULL, cases[i].words != NULL);
+		if (cases[i].words)
+			assert_true(said(cases[i].words));
+		settings_free(s);
+	}
+}
+
+/* H03, H04, H05 */
+static void the_web_proxy_is_checked(void **state)
+{
+	static const struct {
+		const char *proxy, *words;
+		bool refused;
+	} cases[] = {
+	        {"url: http://proxy.corp:3128", NULL, false},
+	        {"url: https://proxy.corp:3128/", "warning: proxy.url begins with https://, which is taken as http://",
+	         false},
+	        {"url: http://10.0.0.1:3128, bypass: \".corp, 10.0.0.0/8\"", NULL, false},
+	        {"url: http://proxy:3128, user: u, password_file: /f", NULL, false},
+	        {"url: proxy.corp:3128", "does not begin with http://", true},
+	        {"url: http://u:p@proxy.corp:3128", "give proxy.user and proxy.password_file", true},
+	        {"url: http://proxy.corp/proxy.pac", "must end behind the port", true},
+	        {"url: http://proxy:3128, user: u", "needs proxy.password_file", true},
+	        {"url: http://proxy:3128, password_file: /f", "needs proxy.user", true},
+	        {"url: http://proxy:3128, user: \"a:b\", password_file: /f", "has a colon in it", true},
+	        {"url: http://proxy:3128, bypass: \"a,,b\"", "a comma too many", true},
+	        {"url: http://proxy:3128, bypass: \"http://a\"", "is neither a host name", true},
+	        {"bypass: .corp", "warning: proxy.bypass does nothing without proxy.url", false},
+	};
+	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "%sproxy: {%s}\n", GOOD, cases[i].proxy);
+		struct settings *s = load(text);
+		assert_int_equal(s == NULL, cases[i].refused);
+		assert_int_equal(problems.count, cases[i].words != NULL);
+		if (cases[i].words)
+			assert_true(said(cases[i].words));
 		settings_free(s);
 	}
 }
@@ -134,6 +270,10 @@ int main(void)
 	        cmocka_unit_test(wrong_name_servers_are_told),
 	        cmocka_unit_test(the_source_of_the_list_must_fit),
 	        cmocka_unit_test(the_url_is_trimmed_to_its_origin),
+	        cmocka_unit_test(wrong_urls_are_refused_with_advice),
+	        cmocka_unit_test(tenants_of_every_region_are_accepted),
+	        cmocka_unit_test(the_cloud_is_one_of_those_that_there_are),
+	        cmocka_unit_test(the_web_proxy_is_checked),
 	        cmocka_unit_test(warnings_do_not_refuse),
 	        cmocka_unit_test(files_that_settings_name_are_looked_at),
 	};

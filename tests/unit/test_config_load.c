@@ -112,7 +112,7 @@ static const struct wrong more[] = {
         {"limit:\n  connections: 5\n", "5:1", "\"limit\" is not known at the top of the file; did you mean limits?"},
         {"Limits:\n  connections: 5\n", "5:1", "did you mean limits?"},
         {"listener:\n  - address: 0.0.0.0:80\n", "5:1", "did you mean listeners?"},
-        {"proxy: 5\n", "5:1", "\"proxy\" is not known at the top of the file; see docs/settings.md"},
+        {"tunnel: 5\n", "5:1", "\"tunnel\" is not known at the top of the file; see docs/settings.md"},
         {"? \"a b\"\n: 5\n", "5:3", "this name is not known"},
         {"connections: 5\n", "5:1", "belongs to section limits"},
         {"upstream.queue: 5\n", "5:1", "write it as queue: below upstream:"},
