@@ -112,31 +112,59 @@ static struct err take_plain(const struct secret_place *p, unsigned mode, struct
 	return s->len ? OK : wrong(ERR_FILE, 0, p->path, "the file is empty");
 }
 
-struct err secret_read(const struct secret_place *p, struct secret *out)
+/* The whole file, up to SECRET_ROOM. ERR_FILE with sys, in words; then there is nothing to end. */
+static struct err read_file(const char *path, unsigned *mode, struct secret *s)
 {
 	struct stat st;
-	int fd = open(p->path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT) {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return wrong(ERR_FILE, errno, path, strerror(errno));
+	s->bytes = malloc(SECRET_ROOM);
+	ssize_t n = s->bytes ? read(fd, s->bytes, SECRET_ROOM) : 0;
+	int sys = n < 0 || fstat(fd, &st) ? errno : 0;
+	close(fd);
+	if (!s->bytes)
+		return ERR_OF(NO_MEMORY);
+	if (sys) {
+		secret_done(s);
+		return wrong(ERR_FILE, sys, path, strerror(sys));
+	}
+	s->len = (size_t)n;
+	*mode = st.st_mode;
+	return OK;
+}
+
+struct err secret_read(const struct secret_place *p, struct secret *out)
+{
+	struct secret s = {0};
+	unsigned mode;
+	struct err failed = read_file(p->path, &mode, &s);
+	if (failed.code == ERR_FILE && failed.sys == ENOENT) {
 		char text[200];
 		snprintf(text, sizeof(text),
 		         "the secret is not there; set it: rms-connectorctl upstream credential set %.64s",
 		         p->credential->name);
 		return wrong(ERR_SECRET_GONE, ENOENT, p->path, text);
 	}
-	if (fd < 0)
-		return wrong(ERR_FILE, errno, p->path, strerror(errno));
-	struct secret s = {.bytes = malloc(SECRET_ROOM)};
-	ssize_t n = s.bytes ? read(fd, s.bytes, SECRET_ROOM) : 0;
-	int sys = n < 0 || fstat(fd, &st) ? errno : 0;
-	close(fd);
-	if (!s.bytes)
-		return ERR_OF(NO_MEMORY);
-	s.len = n > 0 ? (size_t)n : 0;
-	struct err failed = sys                         ? wrong(ERR_FILE, sys, p->path, strerror(sys))
-	                    : seal_is(secret_slice(&s)) ? open_sealed(p, &s)
-	                                                : take_plain(p, st.st_mode, &s);
+	TRY(failed);
+	failed = seal_is(secret_slice(&s)) ? open_sealed(p, &s) : take_plain(p, mode, &s);
 	if (!failed.code && s.len > SECRET_BYTES_MAX)
 		failed = wrong(ERR_FILE, 0, p->path, "this is longer than a secret can be");
+	if (failed.code)
+		secret_done(&s);
+	else
+		*out = s;
+	return failed;
+}
+
+struct err secret_read_plain(const char *path, struct secret *out)
+{
+	const struct secret_place p = {.member = "", .path = path}; /* of no credential */
+	struct secret s = {0};
+	unsigned mode;
+	TRY(read_file(path, &mode, &s));
+	struct err failed = seal_is(secret_slice(&s)) ? wrong(ERR_FILE, 0, path, "a sealed file cannot be used here")
+	                                              : take_plain(&p, mode, &s);
 	if (failed.code)
 		secret_done(&s);
 	else

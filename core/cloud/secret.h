@@ -25,6 +25,8 @@ struct secret_place secret_place(const struct settings *s, const struct credenti
 /* err.what (per thread, until the next call) names the file and what to do. ERR_SECRET_GONE: it is not there, or it is sealed and cannot be opened: setting
  * it again mends that. ERR_FILE: else; an empty one, or a plain secret_file that others than its owner and group may read. */
 struct err secret_read(const struct secret_place *p, struct secret *out);
+/* Of what is no credential: plain only. ERR_FILE with words. */
+struct err secret_read_plain(const char *path, struct secret *out);
 /* Puts these bytes there, sealed, mode 0600, as a whole or not at all; on the disk when it returns OK. *made_key: this node's key was made for it. */
 struct err secret_write(const struct secret_place *p, struct slice bytes, bool *made_key);
 void secret_done(struct secret *s);

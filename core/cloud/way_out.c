@@ -20,7 +20,7 @@ struct err way_out_open(const struct settings *s, const char *host, uint16_t por
 		return ERR_OF(SETTINGS,
 		              .what = "proxy.url is not right"); /* core/ops/config_check_upstream.c has said why */
 	if (*s->proxy_user)
-		TRY(secret_read(s->proxy_password_file, &password));
+		TRY(secret_read_plain(s->proxy_password_file, &password));
 	w.ask = proxy_connect_make(host, port, slice_str(s->proxy_user), secret_slice(&password), &w.ask_len);
 	secret_done(&password);
 	if (!w.ask)
