@@ -105,40 +105,66 @@ static void settle(struct prove_question *q, const char *id, const char *text, e
 	snprintf(q->why, sizeof(q->why), "%s", why);
 }
 
+/* Whether some call of that kind ended so. scheme NULL: any but none; base NULL: any; op OP_NONE: any; status 0: any. */
+static bool saw(const struct prove *p, const char *scheme, const char *base, enum rms_op_id op,
+                enum prove_outcome outcome, unsigned status)
+{
+	for (size_t i = 0; i < p->call_count; i++) {
+		const struct prove_call *c = &p->calls[i];
+		if ((scheme ? is(c, scheme) : !is(c, "none")) && (!base || strcmp(c->base, base) == 0) &&
+		    (op == OP_NONE || c->op == op) && c->answer.outcome == outcome &&
+		    (!status || c->answer.status == status))
+			return true;
+	}
+	return false;
+}
+
+/* What was neither answered nor clearly refused stays open: a service that is out of order says nothing about a tenant. */
 void prove_questions(const struct prove *p, const struct prove_verdict *v,
                      struct prove_question out[static PROVE_QUESTIONS])
 {
 	bool tried = p->is_token && p->has_words && v->result != PROVE_UNREACHABLE;
 	bool all_open = v->result == PROVE_USABLE && !v->shows_token;
+	bool refused = saw(p, NULL, NULL, OP_NONE, PROVE_REFUSED, 0);
 	settle(&out[0], "token_accepted", "Does the service take an application's token at its SOAP addresses?",
 	       !tried || all_open ? PROVE_OPEN
 	       : v->shows_token   ? PROVE_YES
-	                          : PROVE_NO,
+	       : refused          ? PROVE_NO
+	                          : PROVE_OPEN,
 	       !tried           ? "no token was tried"
 	       : all_open       ? "it answers the same without a token, so it need not have looked at this one"
 	       : v->shows_token ? "it refuses without the token what it answers with it"
-	                        : "nothing was answered with the token");
+	       : refused        ? "it refuses this token; without the permissions and their consent it would, too"
+	                        : "it neither answers nor refuses it");
+	bool no_word = !tried || all_open || (!v->bearer && !v->msoid);
 	settle(&out[1], "scheme", "Is the word before the token Bearer?",
-	       !tried || all_open || (!v->bearer && !v->msoid) ? PROVE_OPEN
-	       : v->bearer                                     ? PROVE_YES
-	                                                       : PROVE_NO,
-	       !tried || all_open || (!v->bearer && !v->msoid) ? "nothing shows it"
-	       : v->bearer && v->msoid                         ? "Bearer and MSOID are both taken"
-	       : v->bearer                                     ? "MSOID is refused"
-	                                                       : "it is MSOID; Bearer is refused");
+	       no_word     ? PROVE_OPEN
+	       : v->bearer ? PROVE_YES
+	                   : PROVE_NO,
+	       no_word                 ? "nothing shows it"
+	       : v->bearer && v->msoid ? "Bearer and MSOID are both taken"
+	       : v->bearer             ? "MSOID is not answered"
+	                               : "it is MSOID; Bearer is not answered");
+	bool absent = saw(p, NULL, "/_wmcs/oauth2", OP_NONE, PROVE_OTHER, 404);
 	settle(&out[2], "oauth2_path", "Are certification and licensing also below /_wmcs/oauth2?",
 	       !tried           ? PROVE_OPEN
 	       : v->oauth2_base ? PROVE_YES
-	                        : PROVE_NO,
+	       : absent         ? PROVE_NO
+	                        : PROVE_OPEN,
 	       !tried           ? "no token was tried"
 	       : v->oauth2_base ? "something was answered there"
-	                        : "nothing was answered there");
+	       : absent         ? "404: nothing is there"
+	                        : "nothing was answered there, but it did not say that nothing is there");
+	bool closed = saw(p, "none", NULL, OP_FIND_SERVICE_LOCATIONS, PROVE_REFUSED, 0) ||
+	              saw(p, "none", NULL, OP_FIND_SERVICE_LOCATIONS, PROVE_FAULT, 0);
 	settle(&out[3], "anonymous_locations",
 	       "Does the service answer FindServiceLocations to callers without credential?",
-	       v->result == PROVE_UNREACHABLE && !v->anonymous_locations ? PROVE_OPEN
-	       : v->anonymous_locations                                  ? PROVE_YES
-	                                                                 : PROVE_NO,
-	       v->anonymous_locations ? "it was answered" : "it was not answered");
+	       v->anonymous_locations ? PROVE_YES
+	       : closed               ? PROVE_NO
+	                              : PROVE_OPEN,
+	       v->anonymous_locations ? "it was answered"
+	       : closed               ? "it was refused"
+	                              : "it was neither answered nor refused");
 	settle(&out[4], "licences", "Does this identity get certificates and licences, not only descriptions?",
 	       v->licences ? PROVE_YES : PROVE_OPEN,
 	       v->licences ? "a recorded request was answered"

@@ -79,7 +79,7 @@ def test_people_read_the_settings_to_write(tenant, certs, secret):
     done = ctl(*proof_words(sim, certs, secret))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"    url: {sim.url}\n    path: /_wmcs/oauth2\n" in done.stdout and "      scheme: MSOID\n" in done.stdout
-    assert "it is MSOID; Bearer is refused" in done.stdout and "4 of 4 operations" in done.stdout
+    assert "it is MSOID; Bearer is not answered" in done.stdout and "4 of 4 operations" in done.stdout
 
 
 def test_a_service_that_looks_at_no_token_proves_nothing_about_it(simulator, certs, secret):
@@ -121,6 +121,14 @@ def test_what_the_service_refuses_is_not_usable(tenant, certs, secret):
     assert result["verdict"]["result"] == "refused" and result["login"]["outcome"] == "token"
     assert rows(result, scheme="Bearer", base="/_wmcs")[0]["challenge"] == "Bearer error=\"insufficient_scope\""
     assert settled(result)["token_accepted"] == "no"
+
+
+def test_a_service_out_of_order_settles_nothing(tenant, certs, secret):
+    """It was reached and is not usable; whether it would take the token is as open as before."""
+    sim = tenant("--path", "/_wmcs/oauth2")
+    sim.script(*({"match": {"op": name}, "status": 503} for name in OPERATIONS))
+    result = prove(*proof_words(sim, certs, secret), code=1)
+    assert set(settled(result).values()) == {"open"} and {call["status"] for call in result["calls"]} == {503}
 
 
 def test_a_fault_is_told_in_its_words(tenant, certs, secret):
