@@ -25,8 +25,8 @@ struct server {
 	struct state *kept;          /* owned; NULL: node.state_directory is not set or cannot be used */
 	struct authd_ask *asks;      /* owned; NULL: nobody is authenticated here, or the workers have ended */
 	struct decisions *decisions; /* owned */
-	struct decision_keeper *keeper; /* owned; NULL once the workers have ended */
-	struct authlist_sync *list;     /* owned; NULL once the workers have ended */
+	struct decision_keeper *keeper;    /* owned; NULL once the workers have ended */
+	struct authlist_sync *list;        /* owned; NULL once the workers have ended */
 	struct cache *cache;               /* owned; NULL: nothing is remembered */
 	struct cache_keeper *cache_keeper; /* owned; NULL once the workers have ended */
 	struct worker *workers;

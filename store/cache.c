@@ -263,7 +263,7 @@ struct err cache_open(const char *directory, size_t bytes_max, uint64_t now_s, s
 	c->facts.bytes_max = bytes_max;
 	c->now_s = now_s;
 	struct err failed = directory ? open_file(c, directory, problem) : OK;
-	if (failed.code && failed.sys != -EBUSY && failed.code != ERR_NO_MEMORY) {
+	if (failed.code && failed.code != ERR_NO_MEMORY) {
 		if (!*problem)
 			snprintf(problem, DB_PROBLEM_BYTES, "%s", err_text(failed));
 		db_close(c->db);

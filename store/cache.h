@@ -22,8 +22,8 @@ struct cache_facts {
 	bool on_disk;
 };
 
-/* directory: NULL: in memory only, as after a failure; then problem says why. Before threads run: it forks. Reads what is there. ERR_NO_MEMORY;
- * ERR_FILE with sys -EBUSY: another process has it. */
+/* directory: NULL: in memory only, as after a failure; then problem says why. Before threads run: it forks. Reads what is there. The lock of the directory
+ * (state_lock.h) is held, so nobody else has it. ERR_NO_MEMORY. */
 struct err cache_open(const char *directory, size_t bytes_max, uint64_t now_s, struct cache **out,
                       char problem[static DB_PROBLEM_BYTES]);
 void cache_close(struct cache *c);

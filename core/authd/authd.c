@@ -7,6 +7,9 @@
 #include "core/base/log.h"
 #include "proto/spnego.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 static void add_realm(struct directory_realm_settings *realms, size_t *count, const char *name)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -53,8 +56,20 @@ struct err authd_init(struct authd *a, const struct settings *settings)
 	return ntlm_open(a);
 }
 
+/* A service that ends is started again, and its callers come again. */
+static void end_when_unprepared(void)
+{
+	if (gss_is_prepared())
+		return;
+	event_log(EVENT_AUTHD_FAILED,
+	          "krb5.conf has another clockskew now, which would widen the time in which a ticket counts; "
+	          "this process ends, so that the next one overrides it");
+	kill(getpid(), SIGTERM);
+}
+
 void authd_look(struct authd *a)
 {
+	end_when_unprepared();
 	keytab_look(&a->keytab);
 	if (keytab_is_usable(&a->keytab) && open_directory(a).code)
 		event_log(EVENT_AUTHD_FAILED, "there is no memory for the directory");

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
+#include <profile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,6 +20,8 @@
 
 enum { SKEW_S = 300 };
 
+static bool skew_is_ours; /* set before threads are */
+
 static const char pac_name[] = "urn:mspac:"; /* all of it */
 
 /* A credential belongs to one reading of the keytab. */
@@ -27,8 +30,23 @@ static _Thread_local struct {
 	gss_cred_id_t credential;
 } mine;
 
+/* As the library reads it from the files of KRB5_CONFIG. false: they cannot be read now. */
+static bool find_skew(int *out)
+{
+	krb5_context krb;
+	profile_t profile = NULL;
+	if (krb5_init_context(&krb))
+		return false;
+	bool found = !krb5_get_profile(krb, &profile) &&
+	             !profile_get_integer(profile, "libdefaults", "clockskew", NULL, SKEW_S, out);
+	if (profile)
+		profile_release(profile);
+	krb5_free_context(krb);
+	return found;
+}
+
 /* Of several files of Kerberos' configuration the first that has a value decides. Ours is in memory, and its descriptor stays open. */
-struct err gss_prepare(void)
+static struct err override_skew(void)
 {
 	char ours[64], all[4096];
 	const char *theirs = getenv("KRB5_CONFIG");
@@ -39,9 +57,26 @@ struct err gss_prepare(void)
 	n = snprintf(all, sizeof(all), "/proc/self/fd/%d:%s", fd, theirs && *theirs ? theirs : "/etc/krb5.conf");
 	if (n >= (int)sizeof(all))
 		return ERR_OF(SETTINGS, .what = "KRB5_CONFIG in the environment is too long");
-	if (setenv("KRB5_CONFIG", all, 1) || setenv("GSS_MECH_CONFIG", "/dev/null", 1))
+	if (setenv("KRB5_CONFIG", all, 1))
 		return ERR_OF(NO_MEMORY);
+	skew_is_ours = true;
 	return OK;
+}
+
+/* The library looks at each of its files five times for a ticket, and a path through /proc is the slowest of all: so where they say what we want, and nearly
+ * all do, because it is the library's own value, ours is left out. */
+struct err gss_prepare(void)
+{
+	int skew;
+	if (setenv("GSS_MECH_CONFIG", "/dev/null", 1))
+		return ERR_OF(NO_MEMORY);
+	return find_skew(&skew) && skew == SKEW_S ? OK : override_skew();
+}
+
+bool gss_is_prepared(void)
+{
+	int skew;
+	return skew_is_ours || !find_skew(&skew) || skew == SKEW_S;
 }
 
 void gss_thread_end(void)

@@ -57,17 +57,18 @@ static bool is_of_realm(const struct realm_settings *realm, const struct sid *si
 
 /* A foreign realm's KDC can write any SID into a ticket; only those of its own domains are taken from it (realm NULL: of any domain). What is of no
  * domain, as S-1-18-1, "a domain controller said so", or the controller's own BUILTIN groups, says nothing about who may come in: it never counts. */
-static bool keep_domains(const struct realm_settings *realm, struct pac_account *who)
+static void keep_domains(const struct realm_settings *realm, struct pac_account *who)
 {
-	struct sid_set kept = {0};
-	bool fine = true;
-	for (uint32_t i = 0; fine && i < who->groups.count; i++)
-		if (sid_is_domain_object(&who->groups.at[i]) && (!realm || is_of_realm(realm, &who->groups.at[i])))
-			fine = sid_set_add(&kept, &who->groups.at[i]);
-	sid_set_seal(&kept);
-	sid_set_done(&who->groups);
-	who->groups = kept;
-	return fine;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < who->groups.count; i++) {
+		const struct sid *one = &who->groups.at[i];
+		if (!sid_is_domain_object(one) || (realm && !is_of_realm(realm, one)))
+			continue;
+		if (kept != i)
+			who->groups.at[kept] = *one;
+		kept++;
+	}
+	who->groups.count = kept; /* still sealed: none changed its place among those that stay */
 }
 
 static bool is_anonymous(const struct sid *sid)
@@ -122,10 +123,12 @@ static bool take_pac(const struct realm_settings *realm, bool own, const struct 
 	else if (!all && !is_of_realm(realm, &who.sid))
 		refuse(j, AUTHD_PAC_FOREIGN, f->principal,
 		       realm->domain_count ? "" : "no domain is named for this realm in realms:");
-	else if (!keep_domains(all ? NULL : realm, &who) || !put(j, &who, f->principal))
-		refuse(j, AUTHD_INTERNAL, f->principal, "no memory, or a name is too long");
-	else
-		done = true;
+	else {
+		keep_domains(all ? NULL : realm, &who);
+		done = put(j, &who, f->principal);
+		if (!done)
+			refuse(j, AUTHD_INTERNAL, f->principal, "no memory, or a name is too long");
+	}
 	pac_account_done(&who);
 	return done;
 }

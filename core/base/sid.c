@@ -7,13 +7,20 @@
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-size_t sid_read(struct slice bytes, struct sid *out)
+/* Of the SID at the beginning; 0: there is none. */
+static size_t length_of(struct slice bytes)
 {
 	if (bytes.len < 8 || bytes.at[0] != 1)
 		return 0;
 	uint8_t subs = (uint8_t)bytes.at[1];
 	size_t n = 8 + 4 * (size_t)subs;
-	if (subs == 0 || subs > SID_SUBS_MAX || bytes.len < n)
+	return subs == 0 || subs > SID_SUBS_MAX || bytes.len < n ? 0 : n;
+}
+
+size_t sid_read(struct slice bytes, struct sid *out)
+{
+	size_t n = length_of(bytes);
+	if (n == 0)
 		return 0;
 	*out = (struct sid){0};
 	memcpy(out->bytes, bytes.at, n);
@@ -208,9 +215,17 @@ static int compare_members(const void *a, const void *b)
 	return sid_compare(a, b);
 }
 
+static bool is_rising(const struct sid_set *set)
+{
+	for (uint32_t i = 1; i < set->count; i++)
+		if (sid_compare(&set->at[i - 1], &set->at[i]) >= 0)
+			return false;
+	return true;
+}
+
 void sid_set_seal(struct sid_set *set)
 {
-	if (set->count < 2)
+	if (is_rising(set))
 		return;
 	qsort(set->at, set->count, sizeof(*set->at), compare_members);
 	uint32_t kept = 1;
@@ -248,31 +263,37 @@ void sid_set_write(const struct sid_set *set, char *out)
 	}
 }
 
-/* One member after the other; set may be NULL. */
-static bool read_members(struct slice bytes, uint32_t count, struct sid_set *set)
+/* They are compared where they stand: two of different length differ before the shorter one ends, in their second byte. */
+bool sid_set_is_valid(struct slice bytes, uint32_t count)
 {
-	struct sid last = {0}, s;
+	const char *last = NULL;
 	if (count > SID_SET_MAX)
 		return false;
-	for (uint32_t i = 0; i < count; i++, last = s) {
-		size_t n = sid_read(bytes, &s);
-		if (n == 0 || (i > 0 && sid_compare(&last, &s) >= 0) || (set && !sid_set_add(set, &s)))
+	for (uint32_t i = 0; i < count; i++) {
+		size_t n = length_of(bytes);
+		if (n == 0 || (last && memcmp(last, bytes.at, n) >= 0))
 			return false;
+		last = bytes.at;
 		bytes = slice_from(bytes, n);
 	}
 	return bytes.len == 0;
 }
 
-bool sid_set_is_valid(struct slice bytes, uint32_t count)
-{
-	return read_members(bytes, count, NULL);
-}
-
 bool sid_set_read(struct slice bytes, uint32_t count, struct sid_set *out)
 {
 	sid_set_done(out);
-	if (read_members(bytes, count, out))
+	if (!sid_set_is_valid(bytes, count))
+		return false;
+	if (count == 0)
 		return true;
-	sid_set_done(out);
-	return false;
+	out->at = calloc(count, sizeof(*out->at));
+	if (!out->at)
+		return false;
+	out->room = count;
+	for (; out->count < count; out->count++) {
+		size_t n = length_of(bytes);
+		memcpy(out->at[out->count].bytes, bytes.at, n);
+		bytes = slice_from(bytes, n);
+	}
+	return true;
 }

@@ -19,7 +19,7 @@ struct credentials {
 	struct resolver *resolver; /* owned; NULL: no kind needs it */
 	uv_timer_t daily;          /* looks for what ends soon */
 	bool timer_open;
-	char host[272]; /* of each request's Host line */
+	char host[300]; /* of each request's Host line */
 	/* words is borrowed: take a reference. Empty: there is nothing to say any more. */
 	void (*on_words)(void *owner, size_t index, struct credential_words *words);
 	/* Asks for the line of a credential of the kind exec; credentials_line() tells it later. NULL: nobody can be asked. */

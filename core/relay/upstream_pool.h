@@ -17,7 +17,7 @@ struct upstream_endpoint { /* from settings, checked once */
 	char host[256];
 	uint16_t port;
 	bool tls;
-	char host_line[272]; /* as Host shows it: with brackets and port where they belong */
+	char host_line[300]; /* as Host shows it: with brackets and port where they belong */
 };
 
 struct lease_request {    /* embedded in who asks */

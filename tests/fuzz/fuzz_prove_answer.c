@@ -11,6 +11,8 @@ static void is_clean(const char *text)
 		CHECK(*text >= ' ' && *text <= '~');
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct guard_limits limits = {32 * 1024, 32 * 1024};

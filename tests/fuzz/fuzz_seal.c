@@ -2,6 +2,8 @@
 #include "core/base/check.h"
 #include "core/crypto/seal.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t file[SEAL_FILE_MAX], plain[SEAL_PLAIN_MAX];

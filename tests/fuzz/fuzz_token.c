@@ -2,6 +2,8 @@
 #include "core/base/check.h"
 #include "core/cloud/token.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct token_answer a;

@@ -41,6 +41,7 @@ HOMES = {
                      "core/relay/standing_book", "core/cloud/token"],
     r"uv\.h": ["core/net/", "core/cloud/", "core/relay/", "core/server.", "core/worker.", "core/main.c", "core/ops/", "bench/"],
     r"gssapi/.*": ["core/authd/gss.c", "core/authd/refusal.c", "core/authd/directory_login.c", "bench/load_gss.c", "bench/accept_bare.c"],
+    r"profile\.h": ["core/authd/gss.c"],
     r"krb5\.h": ["core/authd/keytab", "core/authd/binding.c", "core/authd/refusal.c", "core/authd/directory_login.c", "core/authd/own_login",
                  "core/authd/kdc", "core/authd/rotation_keys.c"],
     r"(ldap|sasl/.*)\.h": ["core/authd/directory_conn.c"],

@@ -58,6 +58,22 @@ static void every_byte_survives(void **state)
 	}
 }
 
+static void one_strange_character_is_found_anywhere(void **state)
+{
+	char text[16], out[12];
+	size_t n;
+	for (size_t i = 0; i < sizeof(text); i++)
+		for (int c = 0; c < 256; c++) {
+			bool digit = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+			             c == '+' || c == '/';
+			memset(text, 'A', sizeof(text));
+			text[i] = (char)c;
+			bool fine = digit || (c == '=' && i == sizeof(text) - 1);
+			if (base64_decode(slice_of(text, sizeof(text)), out, &n) != fine)
+				fail_msg("character %d at %zu", c, i);
+		}
+}
+
 static void what_is_not_strictly_base64_is_refused(void **state)
 {
 	static const struct slice bad[] = {
@@ -80,6 +96,7 @@ int main(void)
 	        cmocka_unit_test(bytes_and_text_are_the_same),
 	        cmocka_unit_test(decoding_works_in_place),
 	        cmocka_unit_test(every_byte_survives),
+	        cmocka_unit_test(one_strange_character_is_found_anywhere),
 	        cmocka_unit_test(what_is_not_strictly_base64_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,15 +290,6 @@ static void a_file_that_was_cut_is_made_anew(void **state)
 	cache_close(c);
 }
 
-static void a_second_process_is_refused(void **state)
-{
-	struct cache *c = open_at(NOW), *other;
-	struct err e = cache_open(directory, ROOM, NOW, &other, problem);
-	assert_int_equal(e.sys, -EBUSY);
-	assert_null(other);
-	cache_close(c);
-}
-
 static void without_a_directory_it_is_in_memory(void **state)
 {
 	struct cache *c;
@@ -347,7 +338,6 @@ int main(void)
 	        CASE(a_batch_that_was_not_written_comes_again),
 	        CASE(damaged_records_are_dropped_and_the_others_are_used),
 	        CASE(a_file_that_was_cut_is_made_anew),
-	        CASE(a_second_process_is_refused),
 	        CASE(without_a_directory_it_is_in_memory),
 	        CASE(each_byte_of_a_record_counts),
 #undef CASE

@@ -182,6 +182,7 @@ static int begin(void **state)
 	w.settings->credentials[0] = (struct credential_settings){.name = strdup("none"), .roles = ~0u};
 	w.settings->credential_count = 1;
 	static struct rate_limit no_limit;
+	no_limit = (struct rate_limit){0};
 	w.relay.node_clients = &w.node_clients;
 	w.relay.node_rate = &no_limit;
 	w.relay.clients_max = 20;

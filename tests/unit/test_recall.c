@@ -180,7 +180,10 @@ static int begin(void **state)
 	assert_non_null(w.settings->credentials);
 	w.settings->credentials[0] = (struct credential_settings){.name = strdup("none"), .roles = ~0u};
 	w.settings->credential_count = 1;
+	static struct rate_limit no_limit;
+	no_limit = (struct rate_limit){0};
 	w.relay.node_clients = &w.node_clients;
+	w.relay.node_rate = &no_limit;
 	w.relay.clients_max = 40;
 	w.relay.on_empty = on_empty;
 	w.relay.on_remembered = on_remembered;

@@ -163,6 +163,26 @@ static void a_sealed_set_is_sorted_and_survives_the_wire(void **state)
 	sid_set_done(&again);
 }
 
+/* The shorter one is first, whatever stands behind: it has fewer sub-authorities. */
+static void members_of_different_length_have_an_order(void **state)
+{
+	struct sid some[] = {sid_of("S-1-5-11"), sid_of("S-1-5-32-544"), sid_of("S-1-5-21-1-2-3-500")};
+	char wire[3 * SID_BYTES_MAX];
+	for (size_t a = 0; a < ARRAY_COUNT(some); a++)
+		for (size_t b = 0; b < ARRAY_COUNT(some); b++) {
+			size_t n = sid_bytes(&some[a]);
+			memcpy(wire, some[a].bytes, n);
+			memcpy(wire + n, some[b].bytes, sid_bytes(&some[b]));
+			struct slice both = slice_of(wire, n + sid_bytes(&some[b]));
+			struct sid_set set = {0};
+			assert_int_equal(sid_set_is_valid(both, 2), a < b);
+			assert_int_equal(sid_set_read(both, 2, &set), a < b);
+			assert_int_equal(set.count, a < b ? 2 : 0);
+			assert_true(a >= b || (sid_compare(&set.at[0], &some[a]) == 0 && sid_set_has(&set, &some[b])));
+			sid_set_done(&set);
+		}
+}
+
 static void a_set_has_a_bound(void **state)
 {
 	struct sid_set set = {0};
@@ -188,6 +208,7 @@ int main(void)
 	        cmocka_unit_test(cut_or_strange_bytes_are_no_sid),
 	        cmocka_unit_test(a_domain_knows_its_own_accounts_only),
 	        cmocka_unit_test(a_sealed_set_is_sorted_and_survives_the_wire),
+	        cmocka_unit_test(members_of_different_length_have_an_order),
 	        cmocka_unit_test(a_set_has_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
