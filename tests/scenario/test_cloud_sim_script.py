@@ -151,7 +151,7 @@ def test_an_answer_waits_or_trickles(sim, certs):
         for request in (soap.request(LICENSE, host="cloud.test"), soap.request(LICENSE, host="cloud.test"), ASK):
             begun = time.monotonic()
             assert one.ask(request).status == 200
-            assert 0.1 < time.monotonic() - begun < 10
+            assert 0.09 < time.monotonic() - begun < 10
 
 
 def test_a_throttle_lets_some_through(sim, certs):

@@ -77,10 +77,10 @@ def test_members_of_distribution_groups_primary_groups_and_large_groups(lab, aut
 
 def test_members_from_a_trusted_forest_are_listed_by_sid(lab, authd):
     """C22"""
-    lab.directory("group", "addmembers", "Trusted Friends", lab.sid("gustav", "partner"))
+    lab.add_member("Trusted Friends", lab.sid("gustav", "partner"))
     friends = authd.ask("members", sid=lab.sid("Trusted Friends"))
     assert friends["ok"] and set(friends["members"]) >= {lab.sid("gustav", "partner")}
-    lab.directory("group", "addmembers", "Trusted Friends", lab.sid("Partner Servers", "partner"))
+    lab.add_member("Trusted Friends", lab.sid("Partner Servers", "partner"))
     assert lab.sid("PSRV1$", "partner") in authd.ask("members", sid=lab.sid("Trusted Friends"))["members"]
 
 

@@ -69,7 +69,7 @@ def test_a_group_of_one_forest_holds_accounts_of_the_other(lab, sites, simulator
     """A06: C22: a domain-local group here with an account and a group from there. No ticket of Samba's shows it (a Windows controller's would), so the
     directory is asked, also for who is in the foreign group."""
     for friend in ("gustav", "Partner Servers"):
-        lab.directory("group", "addmembers", "Trusted Friends", lab.sid(friend, "partner"))
+        lab.add_member("Trusted Friends", lab.sid(friend, "partner"))
     site = sites(simulator(), [allow(lab.sid("Trusted Friends"), "sharepoint")], realms=both(lab))
     eventually(lambda: site.kerberos(ASKED, "gustav", people.PARTNER).status == 200, 30, pause=0.3)  # 429 until the directory has answered
     assert site.kerberos(ASKED, "PSRV1$", people.PARTNER).status == 200

@@ -154,6 +154,14 @@ class Lab:
         database = self.folder / domain / "private/sam.ldb"
         return self.must("samba-tool", *arguments, "-H", database, "-s", self.folder / domain / "etc/smb.conf")
 
+    def add_member(self, group, member, domain="corp"):
+        """Scenarios share the domains: it may be one already."""
+        try:
+            self.directory("group", "addmembers", group, member, domain=domain)
+        except AssertionError as problem:
+            if "already exists" not in str(problem):
+                raise
+
     def sid(self, account, domain="corp"):
         found = self.must("ldbsearch", "-H", self.folder / domain / "private/sam.ldb", f"(sAMAccountName={account})", "objectSid")
         return next(line.split()[1] for line in found.splitlines() if line.startswith("objectSid:"))
