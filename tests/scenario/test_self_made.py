@@ -129,7 +129,7 @@ def test_what_the_cloud_does_is_told_as_something_to_try_again(cloud, node, name
         assert len(failing.requests) == 1, "what is not safe to repeat was sent again"
         failing.script = lambda connection, request: connection.send(answer(body=b"<fine/>"))
         # Where the cloud asked to wait, it is left alone for that time.
-        again = 429 if counted == "upstream_throttled" else 200
+        again = 429 if name == "throttled" else 200
         assert caller.ask(soap.request(soap.ACQUIRE_LICENSE)).status == again, "the caller's connection is still good"
     assert relay.metric("requests", effect="deferred") == 1 + (again == 429)
     assert relay.metric("requests", effect="final") == 0
