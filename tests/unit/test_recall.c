@@ -499,13 +499,13 @@ static void an_answer_in_chunks_is_passed_on(void **state)
 	end_turn();
 	wire_gone(first, ERR_CLOSED);
 	end_turn();
-	snprintf(bytes, sizeof(bytes), "%zx\r\n%s\r\n0\r\n\r\n", strlen(BODY) - 20, BODY + 20);
+	snprintf(bytes, sizeof(bytes), "%zx\r\n%s\r\n0\r\n\r\n", strlen(BODY) - 20, &BODY[20]);
 	assert_true(says(up, bytes));
 	end_turn();
 	const char *got = wire_take(second);
 	assert_non_null(strstr(got, "Transfer-Encoding: chunked\r\n"));
 	snprintf(bytes, sizeof(bytes), "\r\n\r\n14\r\n%.20s\r\n%zx\r\n%s\r\n0\r\n\r\n", BODY, strlen(BODY) - 20,
-	         BODY + 20);
+	         &BODY[20]);
 	assert_non_null(strstr(got, bytes));
 	assert_int_equal(w.remembered_count, 1);
 	assert_true(slice_equal(w.remembered->body, slice_str(BODY)));
