@@ -191,7 +191,7 @@ def test_a_damaged_state_is_moved_aside(node, cloud, tmp_path):
     eventually(lambda: relay.get_stats("/readyz")[0] == 503)
     assert list((tmp_path / "state").glob("state.damaged-*"))
     write(tmp_path / "list.json", EXCHANGE)
-    eventually(lambda: relay.get_stats("/readyz")[0] == 200, 15)
+    eventually(lambda: relay.get_stats("/readyz")[0] == 200, 45)
 
 
 def put_a_link(state):
