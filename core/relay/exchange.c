@@ -224,6 +224,10 @@ static enum step connect_upstream(struct exchange *x, enum event ev)
 		exchange_take_lease(x, c);
 		return STEP_RELAY;
 	case EV_LEASED:
+		if (!upstream_is_ready(x->up)) { /* the token ended while it waited: without words nothing may go out */
+			exchange_give_back(x, true);
+			return exchange_answer_with(x, ERR_OF(CREDENTIAL_UNAVAILABLE));
+		}
 		return STEP_RELAY;
 	case EV_LEASE_REFUSED:
 		return exchange_answer_with(x, x->upstream_end);
@@ -298,7 +302,7 @@ static enum step cloud_left(struct exchange *x)
 static bool renew_words(struct exchange *x)
 {
 	struct relay *r = x->relay;
-	uint32_t serial = x->up->words->serial;
+	uint32_t serial = x->said_serial;
 	if (x->upstream_status != 401 || !upstream_refused(x->up, serial, loop_now(r->loop)))
 		return false;
 	if (r->on_words_refused)

@@ -81,6 +81,7 @@ struct exchange {
 	bool noted : 1, asks_anew : 1; /* variant is there; the caller wants no remembered answer */
 	uint8_t variant[CRYPTO_SHA256_BYTES]; /* of what in the head an answer may depend on (recall.h) */
 	struct recall *recall;                /* owned; NULL: the answer is nothing to be remembered */
+	uint32_t said_serial;                 /* of the words that went with the head: they may be newer by now */
 	uint32_t refused_serial;              /* of the words that the cloud answered 401 to; 0: it did not */
 	/* The answer */
 	struct http_body reply;

@@ -244,6 +244,7 @@ struct err pump_forward(struct exchange *x)
 		head = slice_of(r->scratch, write_head(x));
 		if (head.len == 0)
 			return ERR_OF(HEAD_TOO_LARGE);
+		x->said_serial = x->up->words->serial;
 	}
 	if (head.len == 0 && content.n == 0 && !last)
 		return OK;

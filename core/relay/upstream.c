@@ -78,8 +78,8 @@ bool upstream_refused(struct upstream *u, uint32_t serial, msec_t now)
 {
 	if (!u->renews)
 		return false;
-	if (serial == u->refused_serial)
-		return true; /* those who asked with it at the same time */
+	if (serial == u->refused_serial || serial != u->words->serial)
+		return true; /* those who asked with it at the same time; newer ones are here already */
 	if (u->refused_serial && now - u->refused_at < UPSTREAM_REFUSED_PAUSE_MS)
 		return false;
 	u->refused_serial = serial;

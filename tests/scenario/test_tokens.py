@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -96,6 +97,47 @@ def test_a_token_that_the_service_refuses_is_replaced_once(signed_in, operation)
     assert got.body == soap.answer_body(operation)
     assert made.words()[-1] == "Bearer token-2" and made.cloud.requests[-1].body == made.cloud.requests[0].body
     assert len(made.login.given) == 2 and len(made.cloud.requests) == 2
+
+
+def test_newer_words_are_not_blamed_for_a_refusal_of_older_ones(signed_in):
+    """H09: the token was renewed while the request was on its way with the one before: that is what the second try takes, and nobody waits for a third."""
+    login = Login(TENANT, CLIENT, secret=ANY_BYTES, expires_in=5)
+
+    def script(connection, request):
+        if request.header("Authorization") == "Bearer token-1":
+            eventually(lambda: len(login.given) >= 2, 15)
+            login.expires_in = 3600
+            connection.stall(1)  # until the workers have it
+            connection.send(answer(401, b"no"))
+        else:
+            connection.send(answer(body=soap.answer_body(request.operation)))
+    made = signed_in(script, login=login)
+    eventually(lambda: login.given)
+    eventually(lambda: made.relay.ask(soap.request(CERTIFY)).status == 200, 20)
+    assert made.words()[-1] == "Bearer token-2", made.words()
+
+
+def test_nothing_goes_out_when_the_token_ended_while_a_request_waited(signed_in):
+    """H09: for a connection; it is deferred."""
+    login = Login(TENANT, CLIENT, secret=ANY_BYTES, expires_in=6)
+    ended, answered = threading.Event(), []
+
+    def script(connection, request):
+        if answered:
+            ended.wait(20)
+        answered.append(request)
+        connection.send(answer(body=soap.answer_body(request.operation)))
+    made = signed_in(script, login=login, settings={"upstream.connections": 1, "upstream.queue_ms": 30000}).ready()
+    login.say = [(503, {"error": "down"})] * 50
+    with made.relay.caller() as first, made.relay.caller() as second:
+        first.send(soap.request(CERTIFY))
+        eventually(lambda: len(made.cloud.requests) == 2, 10)
+        second.send(soap.request(CERTIFY))
+        made.relay.event(4063, 20)
+        ended.set()
+        assert first.answer().status == 200
+        assert second.answer().status == 429
+    assert len(made.cloud.requests) == 2
 
 
 def test_a_service_that_refuses_every_token_is_told_and_not_hammered(signed_in):
