@@ -111,30 +111,25 @@ static void on_words(void *owner, size_t index, struct credential_words *words)
 		worker_offer_words(&s->workers[i], index, words);
 }
 
-struct refused_words {
-	struct server *server;
-	size_t index;
-	uint32_t serial;
-};
-
-static void on_refused_here(void *told)
-{
-	struct refused_words *r = told;
-	if (r->server->state != SERVER_ENDED)
-		credentials_refused(&r->server->credentials, r->index, r->serial);
-	free(r);
-}
-
-/* In the worker's thread. Losing one costs nothing: the next request says it again. */
-static void on_words_refused(struct relay *relay, size_t index, uint32_t serial)
+/* In the worker's thread; what was refused is in its upstreams. Nothing to allocate, and nothing that could be left when the loop ends. */
+static void on_words_refused(struct relay *relay)
 {
 	struct worker *w = relay->owner;
-	struct refused_words *r = malloc(sizeof(*r));
-	if (!r)
-		return;
-	*r = (struct refused_words){w->owner, index, serial};
-	if (!loop_post(&r->server->loop, on_refused_here, r))
-		free(r);
+	struct server *s = w->owner;
+	loop_wake(&s->loop);
+}
+
+static void on_woken(struct loop *loop)
+{
+	struct server *s = container_of(loop, struct server, loop);
+	for (uint32_t i = 0; i < s->worker_count && s->state != SERVER_ENDED; i++) {
+		struct upstreams *all = &s->workers[i].relay.upstreams;
+		for (size_t k = 0; k < all->count; k++) {
+			uint32_t serial = upstream_refusal(&all->list[k]);
+			if (serial)
+				credentials_refused(&s->credentials, k, serial);
+		}
+	}
 }
 
 static void on_line_told(void *owner, size_t index, struct slice line, int64_t ends_s, const char *problem)
@@ -169,6 +164,7 @@ static struct err open_credentials(struct server *s, const char **where)
 			          "of the configuration names one for it",
 			          authlist_role_word(role));
 	s->credentials.on_words = on_words;
+	s->loop.on_woken = on_woken;
 	s->credentials.ask_line = ask_line;
 	s->credentials.owner = s;
 	return credentials_open(&s->credentials, &s->loop, s->settings, s->endpoint.host_line, where);

@@ -306,7 +306,7 @@ static bool renew_words(struct exchange *x)
 	if (x->upstream_status != 401 || !upstream_refused(x->up, serial, loop_now(r->loop)))
 		return false;
 	if (r->on_words_refused)
-		r->on_words_refused(r, (size_t)(x->up - r->upstreams.list), serial);
+		r->on_words_refused(r);
 	if (!pump_rewind(x))
 		return false;
 	pump_reply_restart(x);

@@ -67,8 +67,8 @@ struct relay {
 	struct metric_block *metrics;    /* owned by the worker */
 	struct request_log_buffer *log;  /* may be NULL */
 	struct upstreams upstreams;
-	/* The cloud answered 401 to words of credential number index: the main thread is to be told. */
-	void (*on_words_refused)(struct relay *r, size_t index, uint32_t serial);
+	/* The cloud refused words: the main thread asks upstream_refusal() which. */
+	void (*on_words_refused)(struct relay *r);
 	struct upstream *switched; /* with --loopback-caller: whose credential that caller uses; may be NULL */
 	struct authd_client authd;
 	struct principals principals;

@@ -84,5 +84,11 @@ bool upstream_refused(struct upstream *u, uint32_t serial, msec_t now)
 		return false;
 	u->refused_serial = serial;
 	u->refused_at = now;
+	__atomic_store_n(&u->refusal, serial, __ATOMIC_RELEASE);
 	return true;
+}
+
+uint32_t upstream_refusal(struct upstream *u)
+{
+	return __atomic_exchange_n(&u->refusal, 0, __ATOMIC_ACQ_REL);
 }

@@ -12,7 +12,8 @@ struct upstream {
 	struct credential_words *words;   /* a reference; NULL or empty: nothing to say yet, so nothing is sent */
 	struct credential_words *offered; /* atomic: a reference, from the main thread to this one */
 	struct list awaiting;             /* exchanges that wait for newer words than the cloud refused */
-	uint32_t refused_serial;          /* of the words that were refused last, and when; 0: none were */
+	uint32_t refusal;        /* atomic: the serial of words that were refused, for the main thread; 0: it knows */
+	uint32_t refused_serial; /* of the words that were refused last, and when; 0: none were */
 	msec_t refused_at;
 	bool renews; /* words that were refused can be replaced by newer ones */
 };
@@ -38,6 +39,8 @@ bool upstreams_take(struct upstreams *all);
 
 /* The cloud refused these words, now. True: newer ones may come, and are worth waiting for; not when the ones before were refused a moment ago. */
 bool upstream_refused(struct upstream *u, uint32_t serial, msec_t now);
+/* Main thread: the serial of words that were refused since it asked last; 0: none were. */
+uint32_t upstream_refusal(struct upstream *u);
 
 /* There is something to say to the cloud. */
 static inline bool upstream_is_ready(const struct upstream *u)
