@@ -145,6 +145,8 @@ struct cache_index *cache_snapshot(const struct cache *c)
 	for (size_t i = 0; i < c->count; i++)
 		rows[i] = c->rows[i].answer;
 	struct cache_index *made = cache_index_new(rows, c->count, c->purges);
+	if (made)
+		made->crowded = c->count >= CACHE_ROWS_MAX / 4 * 3 || c->bytes >= c->facts.bytes_max / 4 * 3;
 	free(rows);
 	return made;
 }

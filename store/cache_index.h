@@ -6,6 +6,7 @@
 struct cache_index {
 	uint32_t references; /* atomic */
 	uint64_t purges; /* how often something was taken out on purpose: what was asked for before that is not kept */
+	bool crowded;    /* most of the room is taken: what is asked for once only does not come in any more */
 	size_t count;
 	struct cached *rows[]; /* references, by key */
 };

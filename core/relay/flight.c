@@ -57,6 +57,12 @@ static struct flight *led_by(const struct exchange *x)
 	return f && f->first == x ? f : NULL;
 }
 
+bool flight_is_shared(const struct exchange *x)
+{
+	const struct flight *f = led_by(x);
+	return f && !list_empty(&f->others);
+}
+
 static void end(struct flight *f)
 {
 	f->first->recall->flight = NULL;

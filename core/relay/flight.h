@@ -22,5 +22,7 @@ bool flight_join(struct exchange *x);
 void flight_landed(struct exchange *x, struct cached *answer);
 void flight_in_vain(struct exchange *x);
 void flight_failed(struct exchange *x); /* with x->failure */
+/* Others wait for the answer that x asks for. */
+bool flight_is_shared(const struct exchange *x);
 /* x ends: whether it is the first or one of the others. */
 void flight_leave(struct exchange *x);

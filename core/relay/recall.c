@@ -157,6 +157,18 @@ static struct cached *look(const struct relay *r, const uint8_t key[static CACHE
 	return found;
 }
 
+/* Of each key there is one place, and 32 bits of it: to be wrong costs nothing but an answer that is remembered, or asked for once more. */
+static bool was_asked_for(struct relay *r, const uint8_t key[static CACHED_KEY_BYTES])
+{
+	uint32_t part, place;
+	memcpy(&part, key, sizeof(part));
+	memcpy(&place, key + sizeof(part), sizeof(place));
+	uint32_t *there = &r->asked[place % RECALL_ASKED];
+	bool before = *there == part;
+	*there = part;
+	return before;
+}
+
 static void count(const struct exchange *x, enum metric_id what)
 {
 	metric_add(x->relay->metrics, what, x->op->id, 0, 1);
@@ -197,6 +209,7 @@ static enum step begin(struct exchange *x)
 	if (c && now_s < c->facts.stale_until_s && c->facts.born_s <= now_s + 1)
 		made->old = cached_ref(c);
 	count(x, METRIC_cache_misses);
+	made->first_time = !was_asked_for(r, made->facts.key) && r->cached->crowded && !c;
 	return flight_join(x) ? STEP_RECALL : STEP_CONNECT;
 }
 

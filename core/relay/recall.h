@@ -8,6 +8,9 @@
  *   there and fresh     ANSWER: the cloud's own bytes, with Age
  *   not there           CONNECT, as the first of a flight; who asks the same meanwhile waits for it here (flight.h)
  *   there, a bit old    the same; it is given when the cloud turns out to be away
+ *
+ * Callers may vary their messages without end. So when most of the room is taken, what was never asked for before is not remembered: reading an answer
+ * whole costs more than relaying it, and it would drive out what others ask for again.
  */
 #pragma once
 #include "core/relay/exchange.h"
@@ -24,6 +27,7 @@ struct recall {
 	bool is_old;               /* found is that one */
 	struct flight *flight;     /* it leads that one, or waits for it; NULL: alone */
 	struct list waiting;       /* in the flight */
+	bool first_time;           /* there is little room, and nobody asked for it before */
 	struct exchange *exchange;
 	struct err shared; /* what became of the flight, for those who waited */
 	bool from_flight;

@@ -52,6 +52,7 @@ enum {
 	RELAY_SPARE_EXCHANGES = 256,
 	RECALL_RECENT = 32,
 	RECALL_RECENT_MS = 10000,
+	RECALL_ASKED = 8192,
 };
 
 /* An answer that this worker remembered, as long as no snapshot of the cache has it. */
@@ -82,7 +83,8 @@ struct relay {
 	struct cache_index *cached; /* a reference; NULL: nothing is remembered. Set by recall_take_index() only */
 	struct recent recent[RECALL_RECENT];
 	uint32_t recent_next;
-	struct list flights; /* questions that several wait for */
+	uint32_t asked[RECALL_ASKED]; /* parts of keys that were asked for; a newer one takes the place of an older */
+	struct list flights;          /* questions that several wait for */
 	/* Takes the reference: for the main thread, which has the cache. NULL: nobody. */
 	void (*on_remembered)(struct relay *r, struct cached *answer, uint64_t purges);
 	struct deadline_queue waits[WAIT_COUNT];

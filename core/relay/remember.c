@@ -86,7 +86,8 @@ static void keep(struct exchange *x)
 	uint64_t now_s = clock_wall() / 1000000;
 	struct rms_keep how_long;
 	struct cached *c = NULL;
-	if (rms_keep_for(x->op, body, (int64_t)now_s, &how_long)) {
+	bool wanted = !q->first_time || flight_is_shared(x);
+	if (wanted && rms_keep_for(x->op, body, (int64_t)now_s, &how_long)) {
 		q->facts.born_s = now_s;
 		q->facts.fresh_until_s = now_s + how_long.fresh_s;
 		q->facts.stale_until_s = q->facts.fresh_until_s + how_long.stale_s;

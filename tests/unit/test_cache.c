@@ -156,6 +156,32 @@ static void the_oldest_goes_when_there_is_no_room(void **state)
 	cache_close(c);
 }
 
+static bool is_crowded(const struct cache *c)
+{
+	struct cache_index *i = cache_snapshot(c);
+	bool crowded = i->crowded;
+	cache_index_unref(i);
+	return crowded;
+}
+
+static void workers_learn_that_little_room_is_left(void **state)
+{
+	struct cache *c;
+	assert_int_equal(cache_open(NULL, ROOM, NOW, &c, problem).code, ERR_NONE);
+	for (unsigned n = 0; n < 3; n++) {
+		assert_true(put(c, n, NOW, ROOM / 4));
+		assert_int_equal(is_crowded(c), n == 2);
+	}
+	cache_close(c);
+	assert_int_equal(cache_open(NULL, 512 << 20, NOW, &c, problem).code, ERR_NONE);
+	for (unsigned n = 0; n < CACHE_ROWS_MAX / 4 * 3; n++) {
+		assert_false(is_crowded(c));
+		assert_true(put(c, n, NOW, 10));
+	}
+	assert_true(is_crowded(c));
+	cache_close(c);
+}
+
 static void the_number_of_rows_is_bounded(void **state)
 {
 	struct cache *c;
@@ -332,6 +358,7 @@ int main(void)
 	        CASE(what_was_kept_is_there_after_a_restart),
 	        CASE(what_is_over_or_from_the_future_is_not_loaded),
 	        CASE(the_oldest_goes_when_there_is_no_room),
+	        CASE(workers_learn_that_little_room_is_left),
 	        CASE(the_number_of_rows_is_bounded),
 	        CASE(an_older_answer_does_not_replace_a_younger_one),
 	        CASE(it_can_be_emptied_and_stays_so),

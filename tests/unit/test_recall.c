@@ -23,6 +23,7 @@ static struct {
 	struct cached *remembered; /* the last, for the main thread */
 	unsigned remembered_count;
 	uint64_t purges;
+	bool crowded;
 } w;
 
 #define NAMESPACE "http://microsoft.com/DRM/ServerService"
@@ -118,6 +119,7 @@ static void publish(struct cached *const *rows, size_t count)
 {
 	struct cache_index *index = cache_index_new(rows, count, w.purges);
 	assert_non_null(index);
+	index->crowded = w.crowded;
 	recall_take_index(&w.relay, index);
 	cache_index_unref(index);
 }
@@ -369,6 +371,28 @@ static void answers_that_are_not_kept(void **state)
 	assert_int_equal(w.remembered_count, 0);
 }
 
+/* What is asked for only once costs no more than relaying it, and drives nothing out. */
+static void when_there_is_little_room_only_what_is_asked_for_twice_is_remembered(void **state)
+{
+	struct wire *caller = new_caller(), *up = NULL;
+	w.crowded = true;
+	publish(NULL, 0);
+	for (unsigned asked = 0; asked < 2; asked++) {
+		ask(caller);
+		end_turn();
+		up = up ? up : new_upstream();
+		assert_int_equal(requests_at(up), 1);
+		assert_true(says(up, answer("200 OK", "", BODY)));
+		end_turn();
+		assert_true(has_answer(caller));
+		assert_int_equal(w.remembered_count, asked);
+	}
+	ask(caller);
+	end_turn();
+	assert_int_equal(requests_at(up), 0);
+	assert_int_equal(w.remembered_count, 1);
+}
+
 /* ---- at the same time ---- */
 
 enum { OTHERS = 5 };
@@ -396,6 +420,19 @@ static void who_asks_the_same_at_the_same_time_waits_for_the_first(void **state)
 		assert_true(has_answer(callers[i]));
 	assert_int_equal(requests_at(up), 0);
 	assert_int_equal(counted(METRIC_cache_shared), OTHERS - 1);
+	assert_int_equal(w.remembered_count, 1);
+}
+
+static void several_at_once_are_as_good_as_twice(void **state)
+{
+	w.crowded = true;
+	publish(NULL, 0);
+	struct wire *callers[OTHERS], *up = take_off(callers);
+	assert_true(says(up, answer("200 OK", "", BODY)));
+	end_turn();
+	for (unsigned i = 0; i < OTHERS; i++)
+		assert_true(has_answer(callers[i]));
+	assert_int_equal(requests_at(up), 0);
 	assert_int_equal(w.remembered_count, 1);
 }
 
@@ -577,6 +614,8 @@ int main(void)
 	        CASE(an_old_answer_has_an_end),
 	        CASE(what_was_asked_before_the_cache_was_emptied_is_not_kept),
 	        CASE(answers_that_are_not_kept),
+	        CASE(when_there_is_little_room_only_what_is_asked_for_twice_is_remembered),
+	        CASE(several_at_once_are_as_good_as_twice),
 	        CASE(who_asks_the_same_at_the_same_time_waits_for_the_first),
 	        CASE(who_asks_otherwise_does_not_wait),
 	        CASE(an_answer_that_is_not_kept_lets_the_others_ask),
