@@ -40,7 +40,7 @@ struct cache {
 };
 
 struct cache_batch {
-	size_t count;
+	size_t count, bytes;
 	struct {
 		struct on_disk row;    /* serial 0: it is taken out */
 		struct cached *answer; /* a reference */
@@ -293,31 +293,36 @@ void cache_close(struct cache *c)
 
 /* ---- bringing the file up to date ---- */
 
-static void change(struct cache_batch *b, const char *key, const struct row *row, size_t *bytes)
+static void change(struct cache_batch *b, const char *key, const struct row *row)
 {
 	struct on_disk *into = &b->changes[b->count].row;
 	memcpy(into->key, key, KEY_TEXT_BYTES);
 	into->serial = row ? row->serial : 0;
 	b->changes[b->count].answer = row ? cached_ref(row->answer) : NULL;
-	*bytes += row ? row->answer->len : 0;
+	b->bytes += row ? row->answer->len : 0;
 	b->count++;
+}
+
+bool cache_batch_is_full(const struct cache_batch *b)
+{
+	return b->count >= BATCH_CHANGES || b->bytes >= BATCH_BYTES;
 }
 
 /* Both sides are in the order of keys, and hexadecimal digits are in the order of what they stand for. */
 static void compare(const struct cache *c, struct cache_batch *b)
 {
-	size_t at = 0, on_disk = 0, bytes = 0;
+	size_t at = 0, on_disk = 0;
 	char name[KEY_TEXT_BYTES];
-	while ((at < c->count || on_disk < c->disk_count) && b->count < BATCH_CHANGES && bytes < BATCH_BYTES) {
+	while ((at < c->count || on_disk < c->disk_count) && !cache_batch_is_full(b)) {
 		const struct row *row = at < c->count ? &c->rows[at] : NULL;
 		const struct on_disk *disk = on_disk < c->disk_count ? &c->disk[on_disk] : NULL;
 		if (row)
 			key_text(row->answer, name);
 		int order = !row ? 1 : !disk ? -1 : strcmp(name, disk->key);
 		if (order > 0)
-			change(b, disk->key, NULL, &bytes);
+			change(b, disk->key, NULL);
 		else if (order < 0 || row->serial != disk->serial)
-			change(b, name, row, &bytes);
+			change(b, name, row);
 		at += order <= 0;
 		on_disk += order >= 0;
 	}

@@ -43,6 +43,8 @@ const struct cached *cache_row(const struct cache *c, size_t index);
 
 /* What the file lacks or has too much, a bounded part of it. NULL: nothing, no file, or no memory. */
 struct cache_batch *cache_batch_take(struct cache *c);
+/* There may be more than it could take. */
+bool cache_batch_is_full(const struct cache_batch *b);
 /* Blocks; any thread, one at a time, not beside cache_close(). ERR_FILE with sys for db_strerror(): nothing was written. */
 struct err cache_batch_write(struct cache *c, const struct cache_batch *b);
 /* Frees b. written: that is now what the file has. */

@@ -4,14 +4,18 @@
 
 #include <stdlib.h>
 
-enum { PUBLISH_MS = 20 /* what comes together is shown together; the worker that remembered it has it at once */ };
+/* A snapshot, and the search for what the disk does not have, cost as much as there are answers, however few came. So what comes together goes
+ * together; the worker that remembered an answer has it at once. */
+enum { PUBLISH_MS = 20, PUBLISH_EACH_MS = 250 };
 
 struct cache_keeper {
 	struct cache_keeper_options o;
 	uv_timer_t publish;
+	msec_t published;
 	uv_work_t work;
 	struct cache_batch *batch; /* under way */
 	struct err failed;         /* of the last write; written by the thread of the pool */
+	bool again;                /* and then the next */
 	bool failing, closing, timer_closed, unpublished;
 	uint8_t list[AUTHLIST_HASH_BYTES]; /* the last one that was looked at */
 };
@@ -21,6 +25,7 @@ struct cache_keeper {
 static void publish(struct cache_keeper *k)
 {
 	struct cache_index *index = cache_snapshot(k->o.cache);
+	k->published = loop_now(k->o.loop);
 	k->unpublished = index == NULL;
 	if (!index)
 		return; /* the next second tries again */
@@ -35,9 +40,11 @@ static void on_publish(uv_timer_t *timer)
 
 static void publish_soon(struct cache_keeper *k)
 {
+	msec_t since = loop_now(k->o.loop) - k->published;
 	k->unpublished = true;
 	if (!uv_is_active((uv_handle_t *)&k->publish))
-		uv_timer_start(&k->publish, on_publish, PUBLISH_MS, 0);
+		uv_timer_start(&k->publish, on_publish,
+		               since + PUBLISH_MS < PUBLISH_EACH_MS ? PUBLISH_EACH_MS - since : PUBLISH_MS, 0);
 }
 
 void cache_keeper_take(struct cache_keeper *k, struct cached *answer, uint64_t purges)
@@ -80,15 +87,17 @@ static void on_work_over(uv_work_t *work, int status)
 	struct cache_keeper *k = container_of(work, struct cache_keeper, work);
 	if (status == 0)
 		note(k, k->failed);
+	bool more = cache_batch_is_full(k->batch) || k->again;
 	cache_batch_over(k->o.cache, k->batch, status == 0 && !k->failed.code);
 	k->batch = NULL;
-	if (status == 0 && !k->failing) /* else the next second tries again */
+	if (more && status == 0 && !k->failing) /* else the next second goes on, or tries again */
 		write_next(k);
 	end_if_over(k);
 }
 
 static void write_next(struct cache_keeper *k)
 {
+	k->again = k->batch;
 	if (k->batch)
 		return;
 	k->batch = cache_batch_take(k->o.cache);
