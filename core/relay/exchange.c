@@ -184,12 +184,15 @@ static enum step collect(struct exchange *x, enum event ev)
 	return STEP_RECALL;
 }
 
-/* Each sending counts for the tenant, a second one too. */
+/* Each sending counts for the tenant, a second one too; not each way to a connection. */
 static struct err within_limit(struct exchange *x)
 {
 	struct client_conn *c = x->client;
+	if (x->permitted)
+		return OK;
 	uint32_t wait_s = rate_take(&x->relay->rate, c->proven ? &c->who->rate : NULL, clock_now());
-	if (!wait_s)
+	x->permitted = !wait_s;
+	if (x->permitted)
 		return OK;
 	x->retry_after_s = wait_s;
 	event_log(EVENT_TENANT_LIMIT, "for the next %u s", wait_s);

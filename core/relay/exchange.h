@@ -75,7 +75,7 @@ struct exchange {
 	size_t sent_len, sent_cap;
 	enum soap_version soap;
 	bool http10 : 1, keep_alive : 1, head_only : 1, wants_100 : 1, action_unknown : 1, head_sent : 1, body_sent : 1,
-	        retried : 1, uninspected : 1, early : 1, streams : 1, authorized : 1;
+	        retried : 1, permitted : 1, uninspected : 1, early : 1, streams : 1, authorized : 1;
 	bool locates : 1;              /* nobody asks, and is answered here (locator.h) */
 	size_t located;                /* bytes of that answer, in the relay's scratch memory, from COLLECT to ANSWER */
 	bool noted : 1, asks_anew : 1; /* variant is there; the caller wants no remembered answer */

@@ -227,7 +227,7 @@ bool pump_rewind(struct exchange *x)
 	x->held_cap = x->sent_cap;
 	x->sent = NULL;
 	x->sent_len = x->sent_cap = 0;
-	x->head_sent = x->body_sent = false;
+	x->head_sent = x->body_sent = x->permitted = false;
 	x->retried = true;
 	return true;
 }

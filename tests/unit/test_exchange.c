@@ -519,6 +519,19 @@ static void a_granted_connection_that_ends_at_once_is_replaced(void **state)
 	assert_string_equal(wire_take(late), "");
 }
 
+/* H11: what was never sent takes nothing of the tenant's limit a second time. */
+static void a_request_that_is_sent_once_takes_one_permit(void **state)
+{
+	rate_limit_open(w.relay.node_rate, 7500);
+	struct wire *up, *busy, *late = make_late(&up, &busy);
+	assert_true(wire_bytes(up, ANSWER, sizeof(ANSWER) - 1));
+	wire_gone(up, ERR_CLOSED);
+	end_turn();
+	assert_int_equal(requests_at(up) + requests_at(new_upstream()), 2);
+	assert_int_equal(w.relay.rate.granted, 3); /* the one that warmed up was taken from the wire already */
+	assert_string_equal(wire_take(late), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +547,7 @@ int main(void)
 	        CASE(a_lease_granted_too_late_is_given_back),
 	        CASE(a_lease_granted_to_a_caller_that_left_is_given_back),
 	        CASE(a_granted_connection_that_ends_at_once_is_replaced),
+	        CASE(a_request_that_is_sent_once_takes_one_permit),
 #undef CASE
 	};
 	return cmocka_run_group_tests(tests, name_labels, NULL);
