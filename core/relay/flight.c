@@ -1,7 +1,6 @@
 #include "core/relay/flight.h"
 
 #include "core/relay/authn.h"
-#include "core/relay/authz.h"
 #include "core/relay/exchange_lease.h"
 #include "core/relay/pump.h"
 
@@ -189,11 +188,11 @@ static void pass_on(struct exchange *from, struct exchange *to)
 	client_conn_wait(to->client, blocked ? WAIT_CLIENT : to->reply_bytes ? WAIT_ANSWER : WAIT_FIRST_BYTE);
 }
 
-/* The next who may have the answer; who may not any more is told so in its own turn. */
+/* The next who may have the answer; who may not any more learns it in its own turn. */
 static struct exchange *next_authorized(struct flight *f)
 {
 	struct exchange *next;
-	while ((next = next_of(f)) && next->authorized && !authz_is_fresh(next) && authz_decide(next).code)
+	while ((next = next_of(f)) && !recall_may_have(next))
 		exchange_run_later(next, EV_FLIGHT);
 	return next;
 }

@@ -61,7 +61,7 @@ static void add_place(struct crypto_sha256 *sum, const struct exchange *x)
 }
 
 /* For whom: an entry of the list, or everybody who speaks with that credential. */
-static void make_scope(struct exchange *x, struct cached_facts *f)
+static void make_scope(const struct exchange *x, struct cached_facts *f)
 {
 	struct crypto_sha256 sum;
 	uint8_t digest[CRYPTO_SHA256_BYTES];
@@ -187,6 +187,29 @@ static struct err authorize_again(struct exchange *x)
 	return !x->authorized || authz_is_fresh(x) ? OK : authz_decide(x);
 }
 
+/* By another entry or role than when it asked, a caller has other answers, and may have another credential. */
+static bool is_for_another(const struct exchange *x)
+{
+	struct cached_facts now = {0};
+	if (!x->authorized)
+		return false;
+	make_scope(x, &now);
+	return x->client->who->up != x->up || memcmp(now.scope, x->recall->facts.scope, sizeof(now.scope)) != 0;
+}
+
+bool recall_may_have(struct exchange *x)
+{
+	return !authorize_again(x).code && !is_for_another(x);
+}
+
+/* For one that has no lease, and is in no queue for one. */
+static enum step ask_by_itself(struct exchange *x)
+{
+	recall_free(x);
+	x->up = x->client->who->up;
+	return x->up ? STEP_CONNECT : exchange_answer_with(x, ERR_OF(CREDENTIAL_MISSING));
+}
+
 static enum step begin(struct exchange *x)
 {
 	struct relay *r = x->relay;
@@ -197,6 +220,10 @@ static enum step begin(struct exchange *x)
 	list_init(&made->waiting);
 	made->exchange = x;
 	struct err refused = authorize_again(x);
+	if (!refused.code && x->authorized) {
+		x->up = x->client->who->up;
+		refused = x->up ? OK : ERR_OF(CREDENTIAL_MISSING);
+	}
 	if (refused.code || !make_key(x, &made->facts)) {
 		free(made);
 		return refused.code ? exchange_answer_with(x, refused) : STEP_CONNECT;
@@ -220,6 +247,8 @@ static enum step flight_is_over(struct exchange *x)
 	struct err refused = authorize_again(x);
 	if (refused.code)
 		return exchange_answer_with(x, refused);
+	if (is_for_another(x))
+		return ask_by_itself(x);
 	if (q->found)
 		return STEP_ANSWER;
 	return q->shared.code ? exchange_answer_with(x, q->shared) : STEP_CONNECT;
@@ -276,7 +305,7 @@ void recall_failed(struct exchange *x)
 	flight_failed(x);
 	if (!q->old || !cloud_is_away(x->failure.code) || clock_wall() / 1000000 >= q->old->facts.stale_until_s)
 		return;
-	if (authorize_again(x).code)
+	if (!recall_may_have(x))
 		return;
 	q->found = q->old;
 	q->old = NULL;

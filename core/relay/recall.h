@@ -42,6 +42,8 @@ struct recall {
 void recall_note_head(struct exchange *x, const struct http_head *head);
 /* The step. */
 enum step recall(struct exchange *x, enum event ev);
+/* Its caller is authorized now, and as whom it was when it asked. */
+bool recall_may_have(struct exchange *x);
 /* ANSWER: gives what was found, if something was. False: nothing was. */
 bool recall_answer(struct exchange *x, bool close);
 /* ANSWER begins: a failure that means that the cloud is away becomes an old answer, if there is one; and those who waited learn of it. */

@@ -309,6 +309,29 @@ def test_the_question_survives_who_asked_it(caching):
     assert tenant.count == 1 and len(relay.cloud.requests) == 1
 
 
+@pytest.mark.parametrize("now", ["sharepoint", None], ids=["of another role", "not on the list"])
+def test_who_waited_has_an_answer_only_as_whom_it_asked(caching, now):
+    """I03 C17: the list changes while the cloud is asked."""
+    tenant, gate = Tenant(), []
+
+    def slow(connection, request):
+        eventually(lambda: gate, 20)
+        tenant(connection, request)
+    relay = caching(tenant=slow)
+    with relay.caller() as first, relay.caller() as second, relay.caller() as other:
+        for one in (first, second):
+            one.send(soap.request(soap.LOCATIONS_FOR_USER, headers=[kerberos("exch")]))
+        eventually(lambda: relay.metric("cache_misses") == 2)
+        relay.list.write_text(entries(*(((1001, now),) if now else ()), LIST[1]))
+        relay.signal(signal.SIGHUP)
+        no_operation = soap.request(soap.LOCATIONS, body=soap.request_body(soap.CERTIFY), headers=[kerberos("files")])
+        eventually(lambda: other.ask(no_operation).status == 403) # who is not on the new list
+        gate.append(True)
+        assert first.answer().status == 200 # asked for in time
+        assert second.answer().status == (200 if now else 403)
+    assert tenant.count == (2 if now else 1)
+
+
 # ---- what survives ----
 
 @pytest.fixture
